@@ -1,0 +1,1 @@
+//! What each request does. One file per API.

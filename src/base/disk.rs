@@ -1,0 +1,308 @@
+//! The only door to durable files. `RealDisk` is the machine's; `FaultDisk` (tests) remembers what was synced and what was
+//! not, fails on demand and hands out the states that a crash could leave.
+//!
+//! Paths are absolute or relative to the process; callers build them. Nothing here knows what a file means.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, IoSlice};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// How a file is opened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Open {
+    /// Must exist; no writes.
+    Read,
+    /// Must exist.
+    Write,
+    /// Made if absent, kept if present.
+    Create,
+    /// Must not exist.
+    CreateNew,
+    /// Made if absent, emptied if present.
+    Truncate,
+}
+
+/// What a name in a folder is. Symbolic links are `Other`: nothing here follows them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    File,
+    Folder,
+    Other,
+}
+
+/// One name in a folder.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Entry {
+    pub name: String,
+    pub kind: Kind,
+}
+
+/// A file system. All calls block.
+pub trait Disk: Send + Sync + 'static {
+    /// # Errors
+    /// Those of the system; `NotFound` and `AlreadyExists` as `Open` says.
+    fn open(&self, path: &Path, how: Open) -> io::Result<Arc<dyn DiskFile>>;
+    /// Names in a folder, in no order. Names that are not UTF-8 are left out.
+    fn list(&self, folder: &Path) -> io::Result<Vec<Entry>>;
+    /// Makes one folder; its parent must exist. Durable after `sync_folder` of the parent.
+    fn create_folder(&self, folder: &Path) -> io::Result<()>;
+    /// Replaces `to` if it exists. Durable after `sync_folder` of the parent of each.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    fn remove_file(&self, path: &Path) -> io::Result<()>;
+    /// Removes a folder with all that is in it.
+    fn remove_folder(&self, folder: &Path) -> io::Result<()>;
+    /// Makes the names in a folder durable.
+    fn sync_folder(&self, folder: &Path) -> io::Result<()>;
+    /// Length of a file in bytes, `None` if there is no such file.
+    fn length(&self, path: &Path) -> io::Result<Option<u64>>;
+    /// Last modification in milliseconds since the Unix epoch.
+    fn modified_ms(&self, path: &Path) -> io::Result<i64>;
+    /// Sets the permission bits of a file.
+    fn set_mode(&self, path: &Path, mode: u32) -> io::Result<()>;
+    /// Free and total bytes of the file system that holds `path`.
+    fn space(&self, path: &Path) -> io::Result<Space>;
+
+    /// Reads a whole file. For small ones.
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        let file = self.open(path, Open::Read)?;
+        let length = usize::try_from(file.length()?).map_err(io::Error::other)?;
+        let mut bytes = vec![0; length];
+        file.read_exact_at(&mut bytes, 0)?;
+        Ok(bytes)
+    }
+
+    /// Puts `bytes` in place of the file at `path`, durably: written beside it as `<path>.tmp`, synced, renamed, folder
+    /// synced. After a crash the old or the new content is there, never a mixture.
+    fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let beside = suffixed(path, ".tmp");
+        let file = self.open(&beside, Open::Truncate)?;
+        file.write_all_at(&[IoSlice::new(bytes)], 0)?;
+        file.sync()?;
+        self.rename(&beside, path)?;
+        self.sync_folder(parent(path))
+    }
+}
+
+/// Bytes of a file system.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Space {
+    pub total: u64,
+    pub free: u64,
+}
+
+/// An open file. Positions are absolute; there is no cursor. All methods may be called from several threads.
+pub trait DiskFile: Send + Sync + 'static {
+    /// Writes all slices one after the other from `position`, in one call to the system where it takes them.
+    ///
+    /// # Errors
+    /// Those of the system. Some of the bytes may be in the file.
+    fn write_all_at(&self, slices: &[IoSlice<'_>], position: u64) -> io::Result<()>;
+    /// Reads up to `buffer.len()` bytes; 0 at the end of the file.
+    fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize>;
+    /// Makes content and length durable (fdatasync).
+    fn sync(&self) -> io::Result<()>;
+    fn set_length(&self, length: u64) -> io::Result<()>;
+    fn length(&self) -> io::Result<u64>;
+    /// Reserves space up to `length` without changing the file's length. A hint: errors mean "not reserved".
+    fn reserve(&self, length: u64) -> io::Result<()>;
+    /// The system's file, for sendfile and maps; `None` on a simulated disk.
+    fn system(&self) -> Option<&File>;
+
+    /// Fills the buffer.
+    ///
+    /// # Errors
+    /// `UnexpectedEof` if the file ends first.
+    fn read_exact_at(&self, mut buffer: &mut [u8], mut position: u64) -> io::Result<()> {
+        while !buffer.is_empty() {
+            match self.read_at(buffer, position) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(count) => {
+                    buffer = &mut buffer[count..];
+                    position += count as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `path` with `suffix` behind its last character.
+pub fn suffixed(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// The folder that holds `path`.
+pub fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// True if the error says that there is no room (decision D10): the write may be tried again later.
+pub fn is_no_space(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+/// The machine's file system.
+pub struct RealDisk;
+
+impl RealDisk {
+    pub fn shared() -> Arc<dyn Disk> {
+        Arc::new(RealDisk)
+    }
+}
+
+struct RealFile(File);
+
+impl Disk for RealDisk {
+    fn open(&self, path: &Path, how: Open) -> io::Result<Arc<dyn DiskFile>> {
+        let mut options = OpenOptions::new();
+        options.read(true);
+        match how {
+            Open::Read => {}
+            Open::Write => {
+                options.write(true);
+            }
+            Open::Create => {
+                options.write(true).create(true);
+            }
+            Open::CreateNew => {
+                options.write(true).create_new(true);
+            }
+            Open::Truncate => {
+                options.write(true).create(true).truncate(true);
+            }
+        }
+        Ok(Arc::new(RealFile(options.open(path)?)))
+    }
+
+    fn list(&self, folder: &Path) -> io::Result<Vec<Entry>> {
+        let mut entries = Vec::new();
+        for entry in std::fs::read_dir(folder)? {
+            let entry = entry?;
+            let file_type = entry.file_type()?;
+            let kind = match (file_type.is_file(), file_type.is_dir()) {
+                (true, _) => Kind::File,
+                (_, true) => Kind::Folder,
+                _ => Kind::Other,
+            };
+            if let Ok(name) = entry.file_name().into_string() {
+                entries.push(Entry { name, kind });
+            }
+        }
+        Ok(entries)
+    }
+
+    fn create_folder(&self, folder: &Path) -> io::Result<()> {
+        std::fs::create_dir(folder)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        std::fs::rename(from, to)
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        std::fs::remove_file(path)
+    }
+
+    fn remove_folder(&self, folder: &Path) -> io::Result<()> {
+        std::fs::remove_dir_all(folder)
+    }
+
+    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+        File::open(folder)?.sync_all()
+    }
+
+    fn length(&self, path: &Path) -> io::Result<Option<u64>> {
+        match std::fs::symlink_metadata(path) {
+            Ok(metadata) if metadata.is_file() => Ok(Some(metadata.len())),
+            Ok(_) => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn modified_ms(&self, path: &Path) -> io::Result<i64> {
+        let modified = std::fs::metadata(path)?.modified()?;
+        let since = modified.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        Ok(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    fn set_mode(&self, path: &Path, mode: u32) -> io::Result<()> {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
+    }
+
+    fn space(&self, path: &Path) -> io::Result<Space> {
+        let stat = rustix::fs::statvfs(path)?;
+        Ok(Space { total: stat.f_blocks * stat.f_frsize, free: stat.f_bavail * stat.f_frsize })
+    }
+}
+
+fn write_some(file: &File, slices: &[IoSlice<'_>], position: u64) -> io::Result<usize> {
+    loop {
+        match rustix::io::pwritev(file, slices, position) {
+            Err(rustix::io::Errno::INTR) => {}
+            result => return Ok(result?),
+        }
+    }
+}
+
+impl DiskFile for RealFile {
+    fn write_all_at(&self, slices: &[IoSlice<'_>], position: u64) -> io::Result<()> {
+        let total: usize = slices.iter().map(|slice| slice.len()).sum();
+        let mut written = write_some(&self.0, slices, position)?;
+        if written == total {
+            return Ok(());
+        }
+        let mut rest = slices.to_vec();
+        let mut view = rest.as_mut_slice();
+        IoSlice::advance_slices(&mut view, written);
+        while written < total {
+            let count = write_some(&self.0, view, position + written as u64)?;
+            if count == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            written += count;
+            IoSlice::advance_slices(&mut view, count);
+        }
+        Ok(())
+    }
+
+    fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+        self.0.read_at(buffer, position)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+
+    fn set_length(&self, length: u64) -> io::Result<()> {
+        self.0.set_len(length)
+    }
+
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.len())
+    }
+
+    #[cfg(target_os = "linux")]
+    fn reserve(&self, length: u64) -> io::Result<()> {
+        Ok(rustix::fs::fallocate(&self.0, rustix::fs::FallocateFlags::KEEP_SIZE, 0, length)?)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn reserve(&self, _length: u64) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn system(&self) -> Option<&File> {
+        Some(&self.0)
+    }
+}

@@ -1,0 +1,43 @@
+//! Every hard bound of the house: value, unit, reason. A bound that Kafka lets its operator choose is in `settings`.
+
+/// Elements of one array in a request. Kafka 4.4 refuses more before allocating.
+pub const ARRAY_ELEMENTS_MAX: usize = 1_000_000;
+
+/// Tagged fields of one struct. Kafka 4.4 refuses more.
+pub const TAGGED_FIELDS_MAX: usize = 10_000;
+
+/// First buffer of a connection, and the step in which a frame's buffer grows: an announced length costs nothing.
+pub const READ_STEP_BYTES: usize = 64 * 1024;
+
+/// Replies of one connection that wait for their turn. Past it the connection is not read.
+pub const REPLIES_IN_FLIGHT_MAX: usize = 256;
+
+/// The bytes of a record batch's header (magic 2).
+pub const BATCH_HEADER_BYTES: usize = 61;
+
+/// Window of a stream that is decompressed to be validated. Memory of one validation is a small multiple of it.
+pub const DECOMPRESSION_WINDOW_BYTES: usize = 64 * 1024;
+
+/// Largest zstd window accepted: 2^23 = 8 MiB, the most that a decoder must support (RFC 8878).
+pub const ZSTD_WINDOW_LOG_MAX: u32 = 23;
+
+/// Batches remembered for each producer and partition (KIP-98); a resend of one of them is recognised.
+pub const PRODUCER_BATCHES_REMEMBERED: usize = 5;
+
+/// Batch headers read backwards in search of an older resend before it is called out of order.
+pub const PRODUCER_BACKWARD_SCAN_BATCHES: usize = 1024;
+
+/// Threads that do nothing but sync files.
+pub const SYNC_THREADS: usize = 16;
+
+/// Threads for everything else that blocks: recovery, cold reads, deletes.
+pub const BLOCKING_THREADS: usize = 4;
+
+/// An append slower than this sends the next one of its log through `block_in_place`.
+pub const APPEND_SLOW_MS: u64 = 5;
+
+/// Sealed index files mapped at once. Bounds the map areas taken from the kernel's 65,530.
+pub const MAPPED_INDEXES_MAX: usize = 4096;
+
+const _: () = assert!(BATCH_HEADER_BYTES < DECOMPRESSION_WINDOW_BYTES);
+const _: () = assert!(READ_STEP_BYTES.is_power_of_two());

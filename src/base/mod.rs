@@ -1,0 +1,8 @@
+//! What std lacks. Imports nothing of ours.
+pub mod clock;
+pub mod disk;
+pub mod ids;
+pub mod limits;
+pub mod metrics;
+pub mod poison;
+pub mod region;

@@ -1,0 +1,1 @@
+//! Periodic work: one table, one supervisor.

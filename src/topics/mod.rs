@@ -1,0 +1,1 @@
+//! Which partitions exist, and the async shell around each log.
