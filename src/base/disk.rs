@@ -3,11 +3,16 @@
 //!
 //! Paths are absolute or relative to the process; callers build them. Nothing here knows what a file means.
 
+pub mod fault;
+
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::{self, IoSlice};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 /// How a file is opened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -92,6 +97,13 @@ pub struct Space {
     pub free: u64,
 }
 
+/// Whether bytes of a file are in the page cache.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Residency {
+    Cached,
+    Cold,
+}
+
 /// An open file. Positions are absolute; there is no cursor. All methods may be called from several threads.
 pub trait DiskFile: Send + Sync + 'static {
     /// Writes all slices one after the other from `position`, in one call to the system where it takes them.
@@ -109,6 +121,36 @@ pub trait DiskFile: Send + Sync + 'static {
     fn reserve(&self, length: u64) -> io::Result<()>;
     /// The system's file, for sendfile and maps; `None` on a simulated disk.
     fn system(&self) -> Option<&File>;
+
+    /// Reads only what is in the page cache; may read less than asked, or fail with `WouldBlock`, where the system must
+    /// go to the device. Systems that cannot tell read as `read_at` does.
+    fn read_cached(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+        self.read_at(buffer, position)
+    }
+
+    /// Whether a range can be read without waiting for the device, by its first and last byte.
+    fn residency(&self, position: u64, length: usize) -> Residency {
+        let mut byte = [0];
+        let last = position + (length as u64).saturating_sub(1);
+        for at in [position, last] {
+            if self.read_cached(&mut byte, at).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
+                return Residency::Cold;
+            }
+        }
+        Residency::Cached
+    }
+
+    /// Brings a range into the page cache by reading it.
+    fn warm(&self, mut position: u64, mut length: usize) -> io::Result<()> {
+        let mut scratch = vec![0; length.min(256 * 1024)];
+        while length > 0 {
+            let step = length.min(scratch.len());
+            self.read_exact_at(&mut scratch[..step], position)?;
+            position += step as u64;
+            length -= step;
+        }
+        Ok(())
+    }
 
     /// Fills the buffer.
     ///
@@ -148,6 +190,62 @@ pub fn parent(path: &Path) -> &Path {
 /// True if the error says that there is no room (decision D10): the write may be tried again later.
 pub fn is_no_space(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+/// A file locked against every other process until this is dropped.
+#[derive(Debug)]
+pub struct Lock {
+    file: Option<File>,
+    id: (u64, u64),
+}
+
+/// Device and inode of the files that this process has locked: the system's locks do not exclude their own process.
+static LOCKED: Mutex<BTreeSet<(u64, u64)>> = Mutex::new(BTreeSet::new());
+
+/// Makes the file if it is absent and takes the kind of lock that Java takes (fcntl, over the whole file). `None` if another
+/// process has it, or this one.
+///
+/// No other code of this process may open the file: closing it would give the lock up.
+///
+/// # Errors
+/// Those of the system.
+pub fn lock_file(path: &Path) -> io::Result<Option<Lock>> {
+    let mut locked = LOCKED.lock();
+    if let Ok(metadata) = std::fs::metadata(path)
+        && locked.contains(&(metadata.dev(), metadata.ino()))
+    {
+        return Ok(None);
+    }
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+    match rustix::fs::fcntl_lock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => {}
+        Err(rustix::io::Errno::AGAIN | rustix::io::Errno::ACCESS) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    }
+    let metadata = file.metadata()?;
+    let id = (metadata.dev(), metadata.ino());
+    locked.insert(id);
+    Ok(Some(Lock { file: Some(file), id }))
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let mut locked = LOCKED.lock();
+        self.file = None;
+        locked.remove(&self.id);
+    }
+}
+
+/// Raises the process's limit of open files to what the system allows it: segments and connections are files.
+pub fn raise_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum {
+        let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+        if let Err(error) = setrlimit(Resource::Nofile, raised) {
+            tracing::warn!(%error, "raise the limit of open files");
+        }
+    }
 }
 
 /// The machine's file system.
@@ -304,5 +402,16 @@ impl DiskFile for RealFile {
 
     fn system(&self) -> Option<&File> {
         Some(&self.0)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn read_cached(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+        use rustix::io::{Errno, ReadWriteFlags};
+        let mut slices = [io::IoSliceMut::new(buffer)];
+        match rustix::io::preadv2(&self.0, &mut slices, position, ReadWriteFlags::NOWAIT) {
+            // A file system without the flag: read as usual.
+            Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => self.0.read_at(buffer, position),
+            result => Ok(result?),
+        }
     }
 }

@@ -21,6 +21,12 @@ pub const DECOMPRESSION_WINDOW_BYTES: usize = 64 * 1024;
 /// Largest zstd window accepted: 2^23 = 8 MiB, the most that a decoder must support (RFC 8878).
 pub const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 
+/// The most that snappy can expand: a copy element of three bytes stands for at most 64. A block that claims more is a lie.
+pub const SNAPPY_RATIO_MAX: usize = 22;
+
+/// Faulty records of one batch that an answer names. The rest of a refused batch is refused without a line of its own.
+pub const RECORD_ERRORS_MAX: usize = 1000;
+
 /// Batches remembered for each producer and partition (KIP-98); a resend of one of them is recognised.
 pub const PRODUCER_BATCHES_REMEMBERED: usize = 5;
 
@@ -38,6 +44,25 @@ pub const APPEND_SLOW_MS: u64 = 5;
 
 /// Sealed index files mapped at once. Bounds the map areas taken from the kernel's 65,530.
 pub const MAPPED_INDEXES_MAX: usize = 4096;
+
+/// Sealed segments that keep their file open and their two indexes loaded. Past it the longest kept one is closed.
+pub const WARM_SEGMENTS_MAX: usize = 1024;
+
+/// Newest batches of an active segment whose positions are remembered, so that a reader at the tail needs no search.
+pub const BATCHES_REMEMBERED_PER_SEGMENT: usize = 32;
+
+/// A segment gets space ahead of its writes from this size on: small logs stay small.
+pub const RESERVE_FROM_BYTES: u64 = 1024 * 1024;
+
+/// Space reserved at once. Lost at most once per log by a kill, until its segment is closed.
+pub const RESERVE_STEP_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Quarantine files of one segment; past it a start is refused rather than bytes lost.
+pub const QUARANTINE_FILES_MAX: u32 = 1000;
+
+const _: () = assert!(2 * WARM_SEGMENTS_MAX <= MAPPED_INDEXES_MAX);
+/// Largest configuration file that is read; the longest useful one has some 30 KiB.
+pub const CONFIG_FILE_BYTES_MAX: u64 = 1024 * 1024;
 
 const _: () = assert!(BATCH_HEADER_BYTES < DECOMPRESSION_WINDOW_BYTES);
 const _: () = assert!(READ_STEP_BYTES.is_power_of_two());

@@ -5,4 +5,5 @@ pub mod ids;
 pub mod limits;
 pub mod metrics;
 pub mod poison;
+pub mod random;
 pub mod region;
