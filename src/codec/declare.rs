@@ -221,6 +221,7 @@ macro_rules! structure {
                 $({
                     const SPEC: $crate::codec::Spec = $crate::spec!($($spec)+);
                     if SPEC.plain(v) {
+                        $crate::codec::declare::assert_allowed(&self.$field, v, &SPEC, stringify!($field));
                         $crate::codec::Field::write(&self.$field, w, v);
                     }
                 })*
@@ -290,6 +291,11 @@ pub fn read_field<T: Field + Nullable>(r: &mut Reader, v: Version, spec: &Spec) 
         return Err(r.error(super::reader::Fault::UnexpectedNull));
     }
     Ok(value)
+}
+
+/// Stops our own bug of a null in a version that does not allow it, which no client could read.
+pub fn assert_allowed<T: Nullable>(value: &T, v: Version, spec: &Spec, field: &str) {
+    debug_assert!(spec.nullable(v) || !value.is_null(), "null {field} in version {}", v.number);
 }
 
 #[doc(hidden)]
@@ -391,5 +397,21 @@ mod tests {
     fn a_claimed_count_reserves_nothing() {
         let bytes = Bytes::from_static(&[0, 0, 0, 1, 0, 0, 0x7f, 0xff, 0xff, 0xff]);
         Sample::decode(&mut Reader::new(bytes), 0).expect_err("two thousand million rows in no bytes");
+    }
+
+    #[test]
+    fn an_element_cannot_claim_the_bytes_of_later_elements() {
+        // Two rows of at least 20 bytes each, and no more; the first claims an index of 4 bytes.
+        let row = |indexes: u8| [&[0; 19], &[indexes][..]].concat();
+        let message = |indexes: u8| {
+            let mut bytes = vec![0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2];
+            bytes.extend(row(indexes));
+            bytes.extend([0; 20]);
+            Bytes::from(bytes)
+        };
+        Sample::decode(&mut Reader::new(message(0)), 1).expect("two rows without indexes");
+        let error =
+            Sample::decode(&mut Reader::new(message(1)), 1).expect_err("an index in the bytes of the second row");
+        assert_eq!(error.what, super::super::reader::Fault::TooManyElements);
     }
 }

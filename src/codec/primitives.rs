@@ -73,11 +73,7 @@ impl Field for Option<String> {
         if length > i16::MAX as usize {
             return Err(r.error(Fault::BadLength));
         }
-        let bytes = r.take(length)?;
-        match std::str::from_utf8(&bytes) {
-            Ok(text) => Ok(Some(text.to_owned())),
-            Err(_) => Err(r.error(Fault::NotUtf8)),
-        }
+        r.text(length).map(Some)
     }
 
     fn write(&self, w: &mut Writer, v: Version) {
@@ -113,12 +109,7 @@ impl Field for Option<Bytes> {
 impl<T: Field> Field for Option<Vec<T>> {
     fn read(r: &mut Reader, v: Version) -> Result<Self> {
         let Some(count) = r.length(v.flexible, true)? else { return Ok(None) };
-        let count = r.checked_count(count, T::bytes_min(v))?;
-        let mut elements = Vec::with_capacity(count);
-        for _ in 0..count {
-            elements.push(T::read(r, v)?);
-        }
-        Ok(Some(elements))
+        r.elements(count, T::bytes_min(v), |r| T::read(r, v)).map(Some)
     }
 
     fn write(&self, w: &mut Writer, v: Version) {

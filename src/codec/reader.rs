@@ -39,14 +39,19 @@ pub enum Fault {
 pub type Result<T> = std::result::Result<T, DecodeError>;
 
 /// A cursor over one frame or record.
+///
+/// While the elements of an array are read, the bytes that those still to come take at least are *promised* to them: nothing inside
+/// an element may claim them. So each byte of input is claimed once, however deep arrays nest, and what is reserved for a message
+/// stays under its length times the worst ratio of a struct's size to its smallest encoding.
 pub struct Reader {
     bytes: Bytes,
+    promised_bytes: usize,
     field: &'static str,
 }
 
 impl Reader {
     pub fn new(bytes: Bytes) -> Reader {
-        Reader { bytes, field: "message" }
+        Reader { bytes, promised_bytes: 0, field: "message" }
     }
 
     /// Bytes not read yet.
@@ -65,10 +70,21 @@ impl Reader {
 
     /// The next `count` bytes, shared.
     pub fn take(&mut self, count: usize) -> Result<Bytes> {
-        if count > self.bytes.len() {
+        if count > self.unpromised() {
             return Err(self.error(Fault::Truncated));
         }
         Ok(self.bytes.split_to(count))
+    }
+
+    /// The next `length` bytes as text.
+    pub fn text(&mut self, length: usize) -> Result<String> {
+        let Some(bytes) = self.bytes.get(..length).filter(|_| length <= self.unpromised()) else {
+            return Err(self.error(Fault::Truncated));
+        };
+        let Ok(text) = std::str::from_utf8(bytes) else { return Err(self.error(Fault::NotUtf8)) };
+        let text = text.to_owned();
+        bytes::Buf::advance(&mut self.bytes, length);
+        Ok(text)
     }
 
     pub fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
@@ -127,12 +143,32 @@ impl Reader {
         }
     }
 
-    /// Checks an array's count against what the rest of the input can hold, so that it may be reserved.
-    pub fn checked_count(&self, count: usize, element_bytes_min: usize) -> Result<usize> {
-        if count > limits::ARRAY_ELEMENTS_MAX || count > self.remaining() / element_bytes_min.max(1) {
+    /// Reads the elements of an array of `count`, each of `element_bytes_min` bytes at least, into a vector reserved for them.
+    ///
+    /// # Errors
+    /// `TooManyElements` if the rest of the input cannot hold them, before anything is reserved.
+    pub fn elements<T>(
+        &mut self,
+        count: usize,
+        element_bytes_min: usize,
+        mut read: impl FnMut(&mut Reader) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let element_bytes_min = element_bytes_min.max(1);
+        if count > limits::ARRAY_ELEMENTS_MAX || count > self.unpromised() / element_bytes_min {
             return Err(self.error(Fault::TooManyElements));
         }
-        Ok(count)
+        self.promised_bytes += count * element_bytes_min;
+        let mut elements = Vec::with_capacity(count);
+        for _ in 0..count {
+            self.promised_bytes -= element_bytes_min;
+            elements.push(read(self)?);
+        }
+        Ok(elements)
+    }
+
+    /// Bytes that are not promised to later elements of an array that is being read.
+    fn unpromised(&self) -> usize {
+        self.bytes.len().saturating_sub(self.promised_bytes)
     }
 
     /// Reads the tagged fields of a struct: `known` gets each tag with a reader over its bytes and says whether it took them.
@@ -152,7 +188,7 @@ impl Reader {
             }
             previous = Some(tag);
             let size = self.uvarint()? as usize;
-            let mut field = Reader { bytes: self.take(size)?, field: self.field };
+            let mut field = Reader { bytes: self.take(size)?, promised_bytes: 0, field: self.field };
             if known(tag, &mut field)? && field.remaining() > 0 {
                 return Err(field.error(Fault::BadTaggedField));
             }

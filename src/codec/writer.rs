@@ -33,7 +33,16 @@ pub struct Writer {
     open: BytesMut,
     chunks: Vec<Chunk>,
     closed_bytes: usize,
+    framed: bool,
+    /// The first piece of a frame, whose length is not known yet.
+    head: Option<BytesMut>,
 }
+
+/// First buffer of an answer; most fit.
+const FRAME_BYTES: usize = 256;
+
+/// Bytes of the length in front of a frame.
+const PREFIX_BYTES: usize = 4;
 
 impl Writer {
     pub fn new() -> Writer {
@@ -42,6 +51,13 @@ impl Writer {
 
     pub fn with_capacity(bytes: usize) -> Writer {
         Writer { open: BytesMut::with_capacity(bytes), ..Writer::default() }
+    }
+
+    /// A writer of a frame: four bytes are left for the length, which `into_frame` fills in.
+    pub fn framed() -> Writer {
+        let mut writer = Writer { framed: true, ..Writer::with_capacity(FRAME_BYTES) };
+        writer.i32(0);
+        writer
     }
 
     /// Bytes written so far, regions counted with their length.
@@ -118,6 +134,23 @@ impl Writer {
         self.chunks
     }
 
+    /// The pieces of a frame in order, the length filled in. `None` if it does not fit an i32.
+    ///
+    /// # Panics
+    /// If the writer is not from `framed`.
+    pub fn into_frame(mut self) -> Option<Vec<Chunk>> {
+        assert!(self.framed, "only a framed writer has room for a length");
+        let length = i32::try_from(self.len() - PREFIX_BYTES).ok()?;
+        self.close();
+        let mut head = self.head?;
+        head.get_mut(..PREFIX_BYTES)?.copy_from_slice(&length.to_be_bytes());
+        if self.chunks.is_empty() {
+            return Some(vec![Chunk::Bytes(head.freeze())]);
+        }
+        self.chunks.insert(0, Chunk::Bytes(head.freeze()));
+        Some(self.chunks)
+    }
+
     /// Everything in one buffer.
     ///
     /// # Panics
@@ -140,7 +173,12 @@ impl Writer {
     fn close(&mut self) {
         if !self.open.is_empty() {
             self.closed_bytes += self.open.len();
-            self.chunks.push(Chunk::Bytes(self.open.split().freeze()));
+            let open = self.open.split();
+            if self.framed && self.head.is_none() {
+                self.head = Some(open);
+            } else {
+                self.chunks.push(Chunk::Bytes(open.freeze()));
+            }
         }
     }
 }
