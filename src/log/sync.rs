@@ -1,0 +1,98 @@
+//! Making a log durable, apart from its lock: a ticket is taken under the lock, run on a sync thread, handed back.
+//!
+//! Order: the segments' bytes; then, once those are durable, what is derived from them (indexes and producer snapshot of
+//! rolled segments, aborted transactions, leader epochs); then the folder's names.
+
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::names::{self, FileKind};
+use super::segment::{Place, Segment, write_beside};
+use crate::base::disk::{DiskFile, Open, is_no_space, parent};
+use crate::base::ids::Offset;
+
+/// A rolled segment whose indexes are not on the disk yet.
+#[derive(Clone)]
+pub(super) struct Seal {
+    pub segment: Arc<Segment>,
+    /// The producer snapshot for the offset at which the next segment begins.
+    pub snapshot: Arc<(Offset, Vec<u8>)>,
+    /// Its file, if space behind its end is to be given back.
+    pub trim: Option<Arc<dyn DiskFile>>,
+}
+
+/// Aborted transactions of the active segment that are not in its file yet.
+pub(super) struct TxnBytes {
+    pub base: Offset,
+    /// How many entries are in the file.
+    pub written: usize,
+    pub bytes: Vec<u8>,
+}
+
+/// What one sync makes durable: everything that was in the log when the ticket was taken.
+pub struct SyncTicket {
+    pub(super) place: Arc<Place>,
+    pub(super) covers: Offset,
+    pub(super) files: Vec<Arc<dyn DiskFile>>,
+    pub(super) seals: Vec<Seal>,
+    pub(super) txn: Option<TxnBytes>,
+    pub(super) epochs: Option<String>,
+    pub(super) sync_folder: bool,
+    pub(super) sync_parent: bool,
+    /// Set if there was no room for what is derived. The log itself is durable; it is tried again with the next ticket.
+    pub(super) derived_failed: AtomicBool,
+}
+
+impl SyncTicket {
+    /// The log's end when the ticket was taken.
+    pub fn covers(&self) -> Offset {
+        self.covers
+    }
+
+    /// Syncs. Called without the log's lock; blocks for milliseconds.
+    ///
+    /// # Errors
+    /// Those of the system. The log must be told (`finish_sync`) and then refuses writes until restart.
+    pub fn run(&self) -> io::Result<()> {
+        for file in &self.files {
+            file.sync()?;
+        }
+        let derived = self.write_derived();
+        let mut names_changed = self.sync_folder;
+        match derived {
+            Ok(wrote) => names_changed |= wrote,
+            Err(error) if is_no_space(&error) => self.derived_failed.store(true, Ordering::Release),
+            Err(error) => return Err(error),
+        }
+        if names_changed {
+            self.place.disk.sync_folder(&self.place.folder)?;
+        }
+        if self.sync_parent {
+            self.place.disk.sync_folder(parent(&self.place.folder))?;
+        }
+        Ok(())
+    }
+
+    fn write_derived(&self) -> io::Result<bool> {
+        let disk = &*self.place.disk;
+        for seal in &self.seals {
+            if let Some(file) = &seal.trim {
+                file.set_length(seal.segment.length())?;
+            }
+            seal.segment.write_indexes()?;
+            let (offset, bytes) = &*seal.snapshot;
+            write_beside(disk, &self.place.path(*offset, FileKind::Snapshot), bytes)?;
+        }
+        if let Some(txn) = &self.txn {
+            let file = disk.open(&self.place.path(txn.base, FileKind::TxnIndex), Open::Create)?;
+            let position = (txn.written * super::txn_index::ENTRY_BYTES) as u64;
+            file.write_all_at(&[IoSlice::new(&txn.bytes)], position)?;
+            file.sync()?;
+        }
+        if let Some(epochs) = &self.epochs {
+            write_beside(disk, &self.place.folder.join(names::LEADER_EPOCHS), epochs.as_bytes())?;
+        }
+        Ok(!self.seals.is_empty() || self.txn.is_some() || self.epochs.is_some())
+    }
+}
