@@ -1,1 +1,3 @@
 //! Logging.
+
+pub mod logging;

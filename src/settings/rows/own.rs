@@ -1,0 +1,50 @@
+//! Klamm's own keys, which Kafka does not know.
+
+use crate::settings::row::Kind::{Boolean, Int, Long, String};
+use crate::settings::row::Preset::{Is, Null};
+use crate::settings::row::Valid::{AtLeast, Between, OneOf};
+use crate::settings::row::{Row, broker, topic};
+use crate::settings::rows::DISK_BUDGET;
+
+const MODES: &[&str] = &["sync", "interval", "os"];
+
+pub(super) static ROWS: &[Row] = &[
+    broker("cluster.id", String, Null)
+        .own()
+        .doc("Id of the cluster, taken as it is by an empty data directory. Not set: one is made at the first start."),
+    broker("durability.mode", String, Is("sync"))
+        .own()
+        .valid(OneOf(MODES))
+        .doc("When acks=all is answered: sync, once a sync of the disk covers it; interval, at once, synced soon; os, at once, synced when the system likes."),
+    broker("durability.interval.ms", Long, Is("50"))
+        .own()
+        .valid(AtLeast(1))
+        .doc("Longest time without a sync: of acks=0/1 data in mode sync, of everything in mode interval."),
+    broker("durability.interval.bytes", Long, Is("8388608"))
+        .own()
+        .valid(AtLeast(1))
+        .doc("Unsynced bytes of a log after which it is synced before durability.interval.ms is over."),
+    broker("durability.sync.threads", Int, Is("16"))
+        .own()
+        .valid(Between(2, 256))
+        .doc("Threads that do nothing but sync. One is kept for the metadata log and internal topics."),
+    broker("durability.visibility", String, Is("acknowledged"))
+        .own()
+        .valid(OneOf(&["acknowledged", "durable"]))
+        .doc("What consumers see: acknowledged, records that were or may be acknowledged; durable, only what a sync covers."),
+    broker("recovery.mode", String, Is("quarantine")).own().valid(OneOf(&["quarantine", "strict"])).doc("What a start does with a torn end of a log after a crash: quarantine, keep it aside and go on; strict, refuse to start."),
+    broker("klamm.replication.clamp", Boolean, Is("true"))
+        .own()
+        .doc("A topic asked for with more copies than one is created with one. false: it is refused, as by Kafka."),
+    broker("klamm.shutdown.timeout.ms", Long, Is("30000"))
+        .own()
+        .valid(AtLeast(0))
+        .doc("How long a clean stop may take before it is given up."),
+    broker("klamm.disk.max.bytes", Long, Is("-1")).own().valid(AtLeast(-1)).later(DISK_BUDGET),
+    broker("klamm.disk.min.free.bytes", Long, Is("-1")).own().valid(AtLeast(-1)).later(DISK_BUDGET),
+    topic("durability.mode", String, Is("sync"))
+        .own()
+        .valid(OneOf(MODES))
+        .falls_back_to("durability.mode")
+        .doc("When acks=all is answered: sync, once a sync of the disk covers it; interval, at once, synced soon; os, at once, synced when the system likes."),
+];
