@@ -15,3 +15,4 @@ pub mod server;
 pub mod jobs;
 pub mod observe;
 pub mod config;
+pub mod daemon;

@@ -1,1 +1,69 @@
-//! Periodic work: one table, one supervisor.
+//! Periodic work: one table, one supervisor. A job asks its owner; what there is to do is the owner's business.
+//!
+//! A job that panics ends the daemon: a broker that no longer flushes must not look alive.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use crate::settings::Settings;
+use crate::topics::Registry;
+
+/// How often the checkpoints of all logs are written, if anything was appended.
+const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How often idle producers are looked for (Kafka `producer.id.expiration.check.interval.ms`).
+const PRODUCER_CHECK_INTERVAL: Duration = Duration::from_secs(600);
+
+type Start = fn(Arc<Registry>, &Settings, &mut JoinSet<()>);
+
+/// Every job.
+const JOBS: &[(&str, Start)] = &[("flush", flush), ("checkpoints", checkpoints), ("producers", producers)];
+
+/// Starts every job. They end when the set is dropped.
+pub fn start(registry: &Arc<Registry>, settings: &Settings) -> JoinSet<()> {
+    let mut running = JoinSet::new();
+    for (name, start) in JOBS {
+        tracing::debug!(job = name, "job started");
+        start(Arc::clone(registry), settings, &mut running);
+    }
+    running
+}
+
+/// Syncs what acks 0 and 1 left in the page cache.
+fn flush(registry: Arc<Registry>, settings: &Settings, running: &mut JoinSet<()>) {
+    let interval = Duration::from_millis(u64::try_from(settings.long("durability.interval.ms")).unwrap_or(50));
+    running.spawn(async move { registry.flush_written(interval).await });
+}
+
+/// Writes recovery points, high watermarks and log starts, so that the next start after a kill reads little.
+fn checkpoints(registry: Arc<Registry>, _settings: &Settings, running: &mut JoinSet<()>) {
+    running.spawn(async move {
+        loop {
+            tokio::time::sleep(CHECKPOINT_INTERVAL).await;
+            if !registry.take_touched() {
+                continue;
+            }
+            let registry = Arc::clone(&registry);
+            match tokio::task::spawn_blocking(move || registry.write_checkpoints()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "write checkpoints"),
+                Err(error) => tracing::error!(%error, "checkpoint job"),
+            }
+        }
+    });
+}
+
+/// Forgets idle producers, so that their number follows those that live.
+fn producers(registry: Arc<Registry>, _settings: &Settings, running: &mut JoinSet<()>) {
+    running.spawn(async move {
+        loop {
+            tokio::time::sleep(PRODUCER_CHECK_INTERVAL).await;
+            let registry = Arc::clone(&registry);
+            if let Err(error) = tokio::task::spawn_blocking(move || registry.expire_producers()).await {
+                tracing::error!(%error, "producer expiry job");
+            }
+        }
+    });
+}

@@ -1,1 +1,17 @@
-//! Which partitions exist, and the async shell around each log.
+//! Which partitions exist, and the async shell around each log: who appends, who waits, who syncs.
+
+mod config;
+mod internal;
+mod partition;
+mod registry;
+mod syncs;
+mod topic;
+mod waiters;
+
+pub use config::{Durability, TopicConfig};
+pub use internal::is_internal;
+pub use partition::{Acks, EpochError, Partition};
+pub use registry::{NewTopic, Opened, Registry, RegistryOptions, TopicError};
+pub use syncs::{SyncPool, Syncable};
+pub use topic::Topic;
+pub use waiters::{Waiter, Waiters};

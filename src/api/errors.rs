@@ -1,0 +1,86 @@
+//! One exhaustive map from every module's errors to Kafka's error codes (decision D9). An error nobody decided about does not
+//! compile here.
+
+use crate::log::{LogError, ReadError};
+use crate::record::validate::{BatchFault, RecordError, Refusal};
+use crate::topics::{EpochError, TopicError};
+use crate::wire::ErrorCode;
+
+/// Of a leader epoch that a client believes in.
+pub fn of_epoch(error: EpochError) -> ErrorCode {
+    match error {
+        EpochError::Fenced => ErrorCode::FENCED_LEADER_EPOCH,
+        EpochError::Unknown => ErrorCode::UNKNOWN_LEADER_EPOCH,
+    }
+}
+
+/// Of a read.
+pub fn of_read(error: &ReadError) -> ErrorCode {
+    match error {
+        ReadError::OutOfRange { .. } => ErrorCode::OFFSET_OUT_OF_RANGE,
+        ReadError::Corrupt { .. } => ErrorCode::CORRUPT_MESSAGE,
+        ReadError::Io(error) => {
+            tracing::error!(%error, "read log");
+            ErrorCode::KAFKA_STORAGE_ERROR
+        }
+    }
+}
+
+/// Of an append, with the message for the client.
+pub fn of_append(error: &LogError) -> (ErrorCode, Option<String>) {
+    let code = match error {
+        LogError::OutOfOrderSequence { .. } => ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER,
+        LogError::InvalidProducerEpoch { .. } => ErrorCode::INVALID_PRODUCER_EPOCH,
+        LogError::CoordinatorFenced { .. } => ErrorCode::TRANSACTION_COORDINATOR_FENCED,
+        LogError::InvalidTransactionState { .. } => ErrorCode::INVALID_TXN_STATE,
+        LogError::BatchTooLarge { .. } => ErrorCode::RECORD_LIST_TOO_LARGE,
+        LogError::StaleLeaderEpoch { .. } => ErrorCode::NOT_LEADER_OR_FOLLOWER,
+        LogError::OutOfRange { .. } => ErrorCode::OFFSET_OUT_OF_RANGE,
+        LogError::OffsetsExhausted => ErrorCode::INVALID_RECORD,
+        LogError::NoSpace
+        | LogError::Poisoned { .. }
+        | LogError::Corrupt { .. }
+        | LogError::OtherTopic { .. }
+        | LogError::Strict { .. }
+        | LogError::Io { .. } => ErrorCode::KAFKA_STORAGE_ERROR,
+    };
+    (code, Some(error.to_string()))
+}
+
+/// Of a refused batch: code, message, and the records at fault (KIP-467).
+pub fn of_refusal(refusal: &Refusal) -> (ErrorCode, String, Vec<(i32, String)>) {
+    let code = match refusal {
+        Refusal::Corrupt(_) | Refusal::Crc => ErrorCode::CORRUPT_MESSAGE,
+        Refusal::TooLarge { .. } => ErrorCode::MESSAGE_TOO_LARGE,
+        Refusal::UnsupportedCompression(_) => ErrorCode::UNSUPPORTED_COMPRESSION_TYPE,
+        Refusal::InvalidTimestamps(_) => ErrorCode::INVALID_TIMESTAMP,
+        Refusal::OldFormat(_) | Refusal::InvalidRecords(_) => ErrorCode::INVALID_RECORD,
+        Refusal::InvalidBatch(fault) => match fault {
+            BatchFault::NoBatch
+            | BatchFault::SeveralBatches
+            | BatchFault::BaseOffset(_)
+            | BatchFault::Counts(_)
+            | BatchFault::RecordCount { .. }
+            | BatchFault::Control
+            | BatchFault::Sequence(_)
+            | BatchFault::Producer
+            | BatchFault::OffsetDelta { .. }
+            | BatchFault::Records(_) => ErrorCode::INVALID_RECORD,
+        },
+    };
+    let row = |error: &RecordError| (error.batch_index, error.fault.to_string());
+    (code, refusal.to_string(), refusal.record_errors().iter().map(row).collect())
+}
+
+/// Of a change of topics, with the message for the client.
+pub fn of_topic(error: &TopicError) -> (ErrorCode, String) {
+    let code = match error {
+        TopicError::Exists { .. } => ErrorCode::TOPIC_ALREADY_EXISTS,
+        TopicError::Collides { .. } => ErrorCode::INVALID_TOPIC_EXCEPTION,
+        TopicError::Unknown => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+        TopicError::PartitionCount { .. } => ErrorCode::INVALID_PARTITIONS,
+        TopicError::Meta(_) | TopicError::Log(_) | TopicError::Open { .. } => ErrorCode::KAFKA_STORAGE_ERROR,
+        TopicError::Stopping => ErrorCode::NOT_CONTROLLER,
+    };
+    (code, error.to_string())
+}

@@ -1,0 +1,208 @@
+//! Produce (key 0), versions 3-13; 0-2 are advertised and refused, as by Kafka 4.
+//!
+//! Behavior: each partition's records are one batch, validated and appended at once, in request order. With acks=1 and acks=all the
+//! answer leaves when the high watermark has passed all batches (decision D4); the next request of the connection starts meanwhile.
+//! With acks=0 there is no answer; an error then closes the connection, which is the only way to tell the client. Transactional
+//! batches are refused until there are transactions.
+//!
+//! Version notes: v7: zstd allowed (KIP-110). v8: errors of single records told (KIP-467). v10: current leader told (KIP-951).
+//! v12: adds its partitions to the transaction (KIP-890). v13: topics by id (KIP-516).
+//!
+//! Reference: Kafka `KafkaApis.handleProduceRequest`, `ReplicaManager.appendRecords`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Broker, Call, Outcome, errors};
+use crate::base::ids::Offset;
+use crate::record::batch::BatchHeader;
+use crate::record::compression::Codec;
+use crate::record::validate::{BatchFault, Refusal, validate};
+use crate::topics::{Acks, Partition, Waiter};
+use crate::wire::ErrorCode;
+use crate::wire::messages::produce::{
+    ProduceFacts, ProducePartition, ProducePartitionResponse, ProduceRecordError, ProduceRequest, ProduceResponse,
+    ProduceTopic, ProduceTopicResponse,
+};
+
+/// Compressed batches from this size on are validated beside the runtime's own threads.
+const ASIDE_FROM_BYTES: usize = 128 * 1024;
+
+/// What the request says of every batch.
+#[derive(Clone, Copy)]
+struct Terms {
+    acks: Acks,
+    zstd_allowed: bool,
+}
+
+/// A batch whose answer may have to wait.
+struct Appended {
+    partition: Arc<Partition>,
+    /// The answer leaves when the high watermark is here.
+    end: Offset,
+    /// Where the batch's row stands in the answer.
+    topic: usize,
+    row: usize,
+}
+
+pub fn handle(call: Call<'_>, request: ProduceRequest, facts: ProduceFacts) -> Outcome<ProduceResponse> {
+    let broker = call.broker;
+    let acks = Acks::parse(request.acks);
+    let mut response = ProduceResponse::default();
+    let mut appended = Vec::new();
+    for topic in request.topic_data {
+        let mut answer =
+            ProduceTopicResponse { name: topic.name.clone(), topic_id: topic.topic_id, ..Default::default() };
+        let found = acks.ok_or(ErrorCode::INVALID_REQUIRED_ACKS).and_then(|acks| {
+            if request.transactional_id.is_some() {
+                return Err(ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
+            }
+            let terms = Terms { acks, zstd_allowed: facts.zstd_allowed };
+            find(broker, &topic, facts).map(|found| (found, terms))
+        });
+        for data in topic.partition_data {
+            let row = match &found {
+                Ok((topic, terms)) => match topic.partition(data.index) {
+                    Some(partition) => {
+                        let place = (response.responses.len(), answer.partition_responses.len());
+                        append(broker, partition, data, *terms, place, &mut appended)
+                    }
+                    None => refused(data.index, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
+                },
+                Err(error) => refused(data.index, *error),
+            };
+            answer.partition_responses.push(row);
+        }
+        response.responses.push(answer);
+    }
+    if acks == Some(Acks::None) {
+        let rows = response.responses.iter().flat_map(|topic| &topic.partition_responses);
+        return if rows.into_iter().any(|row| row.error_code != ErrorCode::NONE) { Outcome::Close } else { Outcome::Silent };
+    }
+    let timeout = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
+    acknowledge(response, appended, timeout)
+}
+
+fn find(broker: &Broker, topic: &ProduceTopic, facts: ProduceFacts) -> Result<Arc<crate::topics::Topic>, ErrorCode> {
+    let found = if facts.topics_by_id {
+        broker.registry.topic_by_id(&topic.topic_id).ok_or(ErrorCode::UNKNOWN_TOPIC_ID)?
+    } else {
+        broker.registry.topic(&topic.name).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?
+    };
+    if found.is_internal() { Err(ErrorCode::INVALID_TOPIC_EXCEPTION) } else { Ok(found) }
+}
+
+fn append(
+    broker: &Broker,
+    partition: Arc<Partition>,
+    data: ProducePartition,
+    terms: Terms,
+    place: (usize, usize),
+    appended: &mut Vec<Appended>,
+) -> ProducePartitionResponse {
+    let index = data.index;
+    if terms.acks == Acks::All && partition.lacks_replicas() {
+        return refused(index, ErrorCode::NOT_ENOUGH_REPLICAS);
+    }
+    let now = broker.clock.wall();
+    let bytes = data.records.unwrap_or_default();
+    let size = bytes.len();
+    let rules = partition.rules(now, terms.zstd_allowed);
+    let validated = if size >= ASIDE_FROM_BYTES && is_compressed(&bytes) {
+        tokio::task::block_in_place(|| validate(bytes, &rules))
+    } else {
+        validate(bytes, &rules)
+    };
+    let batch = match validated {
+        Ok(batch) => batch,
+        Err(refusal) => return refused_records(index, &partition, &refusal),
+    };
+    if batch.header().attributes.is_transactional() {
+        // No coordinator would ever end the transaction, and the last stable offset would stand still.
+        return refused(index, ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
+    }
+    match partition.append(&batch, terms.acks, now) {
+        Ok(done) => {
+            broker.metrics.produce_bytes.add(size as u64);
+            appended.push(Appended { partition, end: done.last_offset.plus(1), topic: place.0, row: place.1 });
+            ProducePartitionResponse {
+                index,
+                base_offset: done.base_offset.0,
+                log_append_time_ms: done.append_time,
+                log_start_offset: done.log_start.0,
+                ..Default::default()
+            }
+        }
+        Err(error) => {
+            let (code, message) = errors::of_append(&error);
+            ProducePartitionResponse { error_message: message, ..refused(index, code) }
+        }
+    }
+}
+
+fn refused(index: i32, error_code: ErrorCode) -> ProducePartitionResponse {
+    ProducePartitionResponse { index, error_code, base_offset: -1, ..Default::default() }
+}
+
+fn refused_records(index: i32, partition: &Partition, refusal: &Refusal) -> ProducePartitionResponse {
+    let (code, message, records) = errors::of_refusal(refusal);
+    let record_errors = records
+        .into_iter()
+        .map(|(batch_index, message)| ProduceRecordError { batch_index, batch_index_error_message: Some(message) })
+        .collect();
+    // As Kafka: told by what its log refuses record by record, not by what fails before.
+    let log_start_offset = match refusal {
+        Refusal::InvalidBatch(BatchFault::NoBatch | BatchFault::SeveralBatches) => -1,
+        Refusal::InvalidBatch(_) | Refusal::InvalidRecords(_) | Refusal::InvalidTimestamps(_) => {
+            partition.reader().log_start().0
+        }
+        _ => -1,
+    };
+    ProducePartitionResponse { error_message: Some(message), record_errors, log_start_offset, ..refused(index, code) }
+}
+
+/// Answers once every batch is behind its high watermark, or the time is over.
+fn acknowledge(mut response: ProduceResponse, appended: Vec<Appended>, timeout: Duration) -> Outcome<ProduceResponse> {
+    if appended.iter().all(|batch| batch.partition.is_acknowledged(batch.end)) {
+        return Outcome::Now(response);
+    }
+    Outcome::Later(Box::pin(async move {
+        let deadline = tokio::time::Instant::now() + timeout;
+        let in_time = tokio::time::timeout_at(deadline, all_settled(&appended)).await.is_ok();
+        for batch in appended.iter().filter(|batch| !batch.partition.is_acknowledged(batch.end)) {
+            let error = if in_time { ErrorCode::KAFKA_STORAGE_ERROR } else { ErrorCode::REQUEST_TIMED_OUT };
+            let topic = response.responses.get_mut(batch.topic);
+            if let Some(row) = topic.and_then(|topic| topic.partition_responses.get_mut(batch.row)) {
+                *row = refused(row.index, error);
+            }
+        }
+        response
+    }))
+}
+
+/// Returns when no batch waits any more: each is acknowledged, or never will be.
+async fn all_settled(batches: &[Appended]) {
+    loop {
+        let waiting: Vec<_> = batches.iter().filter(|batch| batch.partition.is_waiting(batch.end)).collect();
+        if waiting.is_empty() {
+            return;
+        }
+        let waiter = Waiter::new(i64::try_from(waiting.len()).unwrap_or(i64::MAX));
+        for batch in &waiting {
+            batch.partition.waiters().add_answer(&waiter, batch.end);
+            // Moved before it was registered: nobody else counts it. Counted twice, the loop looks again.
+            if !batch.partition.is_waiting(batch.end) {
+                waiter.subtract(1);
+            }
+        }
+        waiter.wait().await;
+        for batch in &waiting {
+            batch.partition.waiters().remove(&waiter);
+        }
+    }
+}
+
+/// Whether a batch's attributes name a codec; nothing else of it is judged here.
+fn is_compressed(bytes: &[u8]) -> bool {
+    BatchHeader::parse(bytes).is_ok_and(|header| header.attributes.codec() != Some(Codec::None))
+}

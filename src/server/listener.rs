@@ -1,0 +1,116 @@
+//! Accepts connections on one address and starts a task for each, within the limits of `max.connections`.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+
+use super::connection;
+use crate::api::{Broker, Session};
+
+/// Pause after an accept that failed for want of file descriptors or memory.
+const BACK_OFF: Duration = Duration::from_millis(100);
+
+/// One bound address of a named listener.
+pub struct Listener {
+    pub name: Arc<str>,
+    pub socket: TcpListener,
+}
+
+/// How many connections there may be, in all and from one address.
+pub struct Admission {
+    all: Arc<Semaphore>,
+    per_ip_max: usize,
+    per_ip: Mutex<HashMap<IpAddr, usize>>,
+}
+
+/// A place for one connection; dropping it gives the place back.
+struct Place {
+    admission: Arc<Admission>,
+    ip: IpAddr,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Admission {
+    pub fn new(connections_max: usize, per_ip_max: usize) -> Arc<Admission> {
+        let all = Arc::new(Semaphore::new(connections_max.min(Semaphore::MAX_PERMITS)));
+        Arc::new(Admission { all, per_ip_max, per_ip: Mutex::default() })
+    }
+
+    fn place(self: &Arc<Self>, ip: IpAddr, permit: OwnedSemaphorePermit) -> Option<Place> {
+        let ip = ip.to_canonical();
+        let mut per_ip = self.per_ip.lock();
+        let count = per_ip.entry(ip).or_default();
+        if *count >= self.per_ip_max {
+            return None;
+        }
+        *count += 1;
+        Some(Place { admission: Arc::clone(self), ip, _permit: permit })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut per_ip = self.admission.per_ip.lock();
+        if let Some(count) = per_ip.get_mut(&self.ip) {
+            *count -= 1;
+            if *count == 0 {
+                per_ip.remove(&self.ip);
+            }
+        }
+    }
+}
+
+/// Accepts until `stopping` turns true. `alive` is held by every connection: who owns its receiver sees the last one end.
+///
+/// A connection past `max.connections` waits in the kernel's queue, so that existing clients are undisturbed.
+pub async fn accept_loop(
+    listener: Listener,
+    broker: Arc<Broker>,
+    admission: Arc<Admission>,
+    mut stopping: watch::Receiver<bool>,
+    alive: mpsc::Sender<()>,
+) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = accept(&listener, &admission) => accepted,
+            _ = stopping.changed() => return,
+        };
+        match accepted {
+            Ok(Some((stream, peer, place))) => {
+                let session = Session::new(Arc::clone(&listener.name), stream.local_addr().ok(), peer);
+                let (broker, stopping, alive) = (Arc::clone(&broker), stopping.clone(), alive.clone());
+                tokio::spawn(async move {
+                    broker.metrics.connections_accepted.add(1);
+                    broker.metrics.connections_open.add(1);
+                    let metrics = Arc::clone(&broker.metrics);
+                    let end = connection::serve(stream, broker, session, stopping).await;
+                    metrics.connections_open.subtract(1);
+                    tracing::debug!(%peer, ?end, "connection closed");
+                    drop((place, alive));
+                });
+            }
+            Ok(None) => {}
+            Err(error) => {
+                tracing::warn!(listener = &*listener.name, %error, "accept failed");
+                tokio::time::sleep(BACK_OFF).await;
+            }
+        }
+    }
+}
+
+async fn accept(listener: &Listener, admission: &Arc<Admission>) -> io::Result<Option<(TcpStream, SocketAddr, Place)>> {
+    let permit = Arc::clone(&admission.all).acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, peer) = listener.socket.accept().await?;
+    let Some(place) = admission.place(peer.ip(), permit) else {
+        tracing::debug!(%peer, "too many connections from one address");
+        return Ok(None);
+    };
+    stream.set_nodelay(true)?;
+    Ok(Some((stream, peer, place)))
+}

@@ -1,0 +1,173 @@
+//! Who waits for a partition to move: fetches for bytes, produce answers for the high watermark.
+//!
+//! One `Waiter` per request, registered in each partition it concerns. A partition that moves takes its share off the
+//! waiter; the waiter wakes when nothing is left, so a fetch over a thousand partitions wakes once and not at each append.
+//!
+//! Cases in which a registered waiter is woken: the high watermark (or last stable offset) passes its offset or brings its
+//! bytes; the partition is deleted; the log is poisoned; the log start passes a fetch (`wake_all`).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering, fence};
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use crate::base::ids::Offset;
+
+/// What one request still waits for.
+pub struct Waiter {
+    /// Bytes (fetch) or partitions (produce) still missing; wakes at zero or below.
+    remaining: AtomicI64,
+    notify: Notify,
+    done: AtomicBool,
+}
+
+impl Waiter {
+    pub fn new(remaining: i64) -> Arc<Waiter> {
+        Arc::new(Waiter { remaining: AtomicI64::new(remaining), notify: Notify::new(), done: AtomicBool::new(false) })
+    }
+
+    /// Takes `amount` off what is missing and wakes the request if that was the last.
+    pub fn subtract(&self, amount: i64) {
+        if self.remaining.fetch_sub(amount, Ordering::AcqRel) <= amount {
+            self.wake();
+        }
+    }
+
+    /// Wakes the request whatever is missing.
+    pub fn wake(&self) {
+        self.done.store(true, Ordering::Release);
+        self.notify.notify_one();
+    }
+
+    pub fn is_done(&self) -> bool {
+        self.done.load(Ordering::Acquire)
+    }
+
+    /// Returns once the waiter was woken; at once if it was woken before.
+    pub async fn wait(&self) {
+        while !self.is_done() {
+            self.notify.notified().await;
+        }
+    }
+}
+
+enum Want {
+    /// A fetch: `subtract(bytes)` for every move, counted from what it has seen.
+    Bytes,
+    /// An answer: `subtract(1)` once the high watermark has reached the offset.
+    Reach(Offset),
+}
+
+struct Entry {
+    waiter: Arc<Waiter>,
+    want: Want,
+}
+
+/// The waiters of one partition.
+#[derive(Default)]
+pub struct Waiters {
+    entries: Mutex<Vec<Entry>>,
+    /// Lets the hot path skip the lock.
+    any: AtomicBool,
+}
+
+impl Waiters {
+    /// Registers a fetch. Check the partition again afterwards: what came before is not counted.
+    pub fn add_fetch(&self, waiter: &Arc<Waiter>) {
+        self.add(Entry { waiter: Arc::clone(waiter), want: Want::Bytes });
+    }
+
+    /// Registers an answer that leaves when the high watermark has reached `offset`. Check afterwards, as above.
+    pub fn add_answer(&self, waiter: &Arc<Waiter>, offset: Offset) {
+        self.add(Entry { waiter: Arc::clone(waiter), want: Want::Reach(offset) });
+    }
+
+    fn add(&self, entry: Entry) {
+        let mut entries = self.entries.lock();
+        // Requests that went away (a closed connection, a timeout) leave their entry to the next who comes.
+        if entries.len() >= 16 && entries.len().is_power_of_two() {
+            entries.retain(|entry| Arc::strong_count(&entry.waiter) > 1);
+        }
+        entries.push(entry);
+        self.any.store(true, Ordering::SeqCst);
+        // Pairs with the fence of `moved`: either it sees the entry, or the check that follows sees the move.
+        fence(Ordering::SeqCst);
+    }
+
+    /// Forgets a request.
+    pub fn remove(&self, waiter: &Arc<Waiter>) {
+        let mut entries = self.entries.lock();
+        entries.retain(|entry| !Arc::ptr_eq(&entry.waiter, waiter));
+        self.any.store(!entries.is_empty(), Ordering::SeqCst);
+    }
+
+    /// The high watermark moved to `to`, bringing about `bytes` bytes.
+    pub fn moved(&self, to: Offset, bytes: i64) {
+        fence(Ordering::SeqCst);
+        if !self.any.load(Ordering::SeqCst) {
+            return;
+        }
+        let mut entries = self.entries.lock();
+        entries.retain(|entry| match entry.want {
+            Want::Bytes => {
+                entry.waiter.subtract(bytes);
+                !entry.waiter.is_done()
+            }
+            Want::Reach(offset) if offset <= to => {
+                entry.waiter.subtract(1);
+                false
+            }
+            Want::Reach(_) => true,
+        });
+        self.any.store(!entries.is_empty(), Ordering::SeqCst);
+    }
+
+    /// Wakes everyone: the partition is gone or refuses to go on.
+    pub fn wake_all(&self) {
+        let mut entries = self.entries.lock();
+        for entry in entries.drain(..) {
+            entry.waiter.wake();
+        }
+        self.any.store(false, Ordering::SeqCst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fetch_wakes_when_its_bytes_are_there() {
+        let waiters = Waiters::default();
+        let waiter = Waiter::new(100);
+        waiters.add_fetch(&waiter);
+        waiters.moved(Offset(1), 60);
+        assert!(!waiter.is_done());
+        waiters.moved(Offset(2), 40);
+        assert!(waiter.is_done());
+        assert!(waiters.entries.lock().is_empty());
+    }
+
+    #[test]
+    fn an_answer_wakes_when_all_its_partitions_have_passed() {
+        let (first, second) = (Waiters::default(), Waiters::default());
+        let waiter = Waiter::new(2);
+        first.add_answer(&waiter, Offset(10));
+        second.add_answer(&waiter, Offset(5));
+        first.moved(Offset(9), 1);
+        second.moved(Offset(5), 1);
+        assert!(!waiter.is_done());
+        first.moved(Offset(12), 1);
+        assert!(waiter.is_done());
+    }
+
+    #[test]
+    fn abandoned_requests_do_not_pile_up() {
+        let waiters = Waiters::default();
+        for _ in 0..1000 {
+            waiters.add_fetch(&Waiter::new(1));
+        }
+        assert!(waiters.entries.lock().len() <= 32);
+    }
+}
