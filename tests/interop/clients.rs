@@ -1,0 +1,104 @@
+//! The Java client, kafka-python and confluent-kafka each take the steps of a program and print what they saw.
+//!
+//! The documents they must print are in `clients/expected/`; Apache Kafka is held to them as Klamm is.
+//! `KLAMM_BLESS=1` writes them anew from Apache Kafka.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use crate::need;
+use crate::support::broker::{Kind, Shared, kinds, shared};
+use crate::support::clients::{Java, python};
+use crate::support::process::run;
+use crate::support::{tests_folder, turn};
+
+#[test]
+fn kafka_python_sees_what_it_sees_of_apache_kafka() {
+    let _turn = turn();
+    let python = need!(python());
+    check("kafka-python", |broker| exercise(&python, "kafka-python", broker));
+}
+
+#[test]
+fn confluent_kafka_sees_what_it_sees_of_apache_kafka() {
+    let _turn = turn();
+    let python = need!(python());
+    check("confluent", |broker| exercise(&python, "confluent", broker));
+}
+
+#[test]
+fn the_java_client_sees_what_it_sees_of_apache_kafka() {
+    let _turn = turn();
+    let java = need!(Java::find());
+    check("java", |broker| {
+        let mut command = java.program(&programs().join("Exercise.java"));
+        command.args([&broker.bootstrap, &prefix("java")]);
+        command
+    });
+}
+
+fn programs() -> PathBuf {
+    tests_folder().join("interop/clients")
+}
+
+fn exercise(python: &Path, client: &str, broker: &Shared) -> Command {
+    let mut command = Command::new(python);
+    command.arg(programs().join("exercise.py")).args([client, &broker.bootstrap, &prefix(client)]);
+    command
+}
+
+/// Topic names that no other run on the shared broker has.
+fn prefix(client: &str) -> String {
+    static RUNS: AtomicU32 = AtomicU32::new(0);
+    format!("{client}{}", RUNS.fetch_add(1, Ordering::Relaxed))
+}
+
+fn check(client: &str, program: impl Fn(&Shared) -> Command) {
+    for kind in kinds() {
+        let printed = run(&mut program(&shared(kind)), Duration::from_secs(300)).out();
+        let mut got: Map<String, Value> = serde_json::from_str(&printed).expect("the program prints a document");
+        if let (Kind::Klamm, Some(Value::Object(configs))) = (kind, got.get_mut("all configs of a topic")) {
+            assert!(configs.remove("durability.mode").is_some(), "Klamm's own topic config is listed");
+        }
+        let text = serde_json::to_string_pretty(&got).expect("print a document") + "\n";
+        let wanted = wanted(&format!("{client}.json"), kind, &text);
+        let wanted: Map<String, Value> = serde_json::from_str(&wanted).expect("parse what is expected");
+        let faults = differences(&wanted, &got);
+        assert!(faults.is_empty(), "{client} on {kind:?}:\n{}", faults.join("\n"));
+    }
+}
+
+/// What a file of `expected/` holds; blessed, it holds what was got from Apache Kafka.
+fn wanted(file: &str, kind: Kind, got: &str) -> String {
+    let path = programs().join("expected").join(file);
+    if kind == Kind::Kafka && std::env::var("KLAMM_BLESS").is_ok_and(|value| value == "1") {
+        std::fs::write(&path, got).expect("write what is expected");
+    }
+    std::fs::read_to_string(&path).expect("read what is expected")
+}
+
+/// Compares a text with a file of `expected/`.
+pub fn expected(file: &str, kind: Kind, got: &str) {
+    let wanted = wanted(file, kind, got);
+    let line = wanted.lines().zip(got.lines()).position(|(wanted, got)| wanted != got);
+    assert!(wanted == got, "{kind:?} differs from {file} (line {line:?}):\n{got}");
+}
+
+/// Each step that saw something else, on one line.
+fn differences(wanted: &Map<String, Value>, got: &Map<String, Value>) -> Vec<String> {
+    let steps = wanted.keys().chain(got.keys().filter(|step| !wanted.contains_key(*step)));
+    steps.filter_map(|step| difference(step, wanted.get(step), got.get(step))).collect()
+}
+
+fn difference(step: &str, wanted: Option<&Value>, got: Option<&Value>) -> Option<String> {
+    if let (Some(Value::Object(wanted)), Some(Value::Object(got))) = (wanted, got) {
+        let inner = differences(wanted, got);
+        return (!inner.is_empty()).then(|| format!("{step}:\n  {}", inner.join("\n  ")));
+    }
+    let shown = |value: Option<&Value>| value.map_or_else(|| "nothing".to_owned(), Value::to_string);
+    (wanted != got).then(|| format!("{step}: saw {}, expected {}", shown(got), shown(wanted)))
+}

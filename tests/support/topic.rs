@@ -1,0 +1,91 @@
+//! CreateTopics by hand: tests that use one client must not need another to make their topics.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use super::wait_for;
+
+/// A topic as a client asks for it, with a replication factor of 1.
+pub struct Topic<'a> {
+    pub name: &'a str,
+    pub partitions: i32,
+    pub configs: &'a [(&'a str, &'a str)],
+}
+
+impl Topic<'_> {
+    /// Creates it, and returns when each of its partitions answers (Apache Kafka takes a moment after CreateTopics).
+    ///
+    /// # Panics
+    /// If the broker refuses.
+    pub fn create(&self, bootstrap: &str) {
+        let mut stream = TcpStream::connect(bootstrap).expect("connect to the broker");
+        stream.set_read_timeout(Some(Duration::from_secs(30))).expect("set a timeout");
+        let answer = ask(&mut stream, &self.create_request());
+        // correlation id, throttle time, count, name; then the error code
+        assert_eq!(code(&answer, 14 + self.name.len()), Some(0), "CreateTopics {} answered {answer:?}", self.name);
+        for partition in 0..self.partitions {
+            wait_for("a new partition answers", Duration::from_secs(30), || {
+                let answer = ask(&mut stream, &self.end_offset_request(partition));
+                // correlation id, count, name, count, partition; then the error code
+                (code(&answer, 18 + self.name.len()) == Some(0)).then_some(())
+            });
+        }
+    }
+
+    /// CreateTopics, version 2.
+    fn create_request(&self) -> Vec<u8> {
+        let mut bytes = header(19, 2);
+        bytes.extend(1_i32.to_be_bytes());
+        put(&mut bytes, self.name);
+        bytes.extend(self.partitions.to_be_bytes());
+        bytes.extend(1_i16.to_be_bytes());
+        bytes.extend(0_i32.to_be_bytes());
+        bytes.extend(i32::try_from(self.configs.len()).expect("few configs").to_be_bytes());
+        for (key, value) in self.configs {
+            put(&mut bytes, key);
+            put(&mut bytes, value);
+        }
+        bytes.extend(30_000_i32.to_be_bytes());
+        bytes.push(0);
+        bytes
+    }
+
+    /// ListOffsets, version 1, for the latest offset.
+    fn end_offset_request(&self, partition: i32) -> Vec<u8> {
+        let mut bytes = header(2, 1);
+        bytes.extend((-1_i32).to_be_bytes());
+        bytes.extend(1_i32.to_be_bytes());
+        put(&mut bytes, self.name);
+        bytes.extend(1_i32.to_be_bytes());
+        bytes.extend(partition.to_be_bytes());
+        bytes.extend((-1_i64).to_be_bytes());
+        bytes
+    }
+}
+
+fn header(key: i16, version: i16) -> Vec<u8> {
+    let mut bytes = [key.to_be_bytes(), version.to_be_bytes()].concat();
+    bytes.extend(1_i32.to_be_bytes());
+    put(&mut bytes, "tests");
+    bytes
+}
+
+fn ask(stream: &mut TcpStream, request: &[u8]) -> Vec<u8> {
+    let length = i32::try_from(request.len()).expect("a small request");
+    stream.write_all(&[&length.to_be_bytes()[..], request].concat()).expect("send a request");
+    let mut length = [0; 4];
+    stream.read_exact(&mut length).expect("read the length of an answer");
+    let mut answer = vec![0; usize::try_from(i32::from_be_bytes(length)).expect("a length")];
+    stream.read_exact(&mut answer).expect("read an answer");
+    answer
+}
+
+fn code(answer: &[u8], at: usize) -> Option<i16> {
+    answer.get(at..at + 2).map(|bytes| i16::from_be_bytes([bytes[0], bytes[1]]))
+}
+
+fn put(bytes: &mut Vec<u8>, text: &str) {
+    bytes.extend(i16::try_from(text.len()).expect("a short text").to_be_bytes());
+    bytes.extend(text.as_bytes());
+}
