@@ -1,0 +1,74 @@
+//! Record batches (magic 2) for the load: built once, checksum and all, and sent again and again.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::wire::Encoder;
+
+/// Bytes of a batch before its records.
+pub const HEADER_BYTES: usize = 61;
+
+/// A batch of records without keys, whose values are `value_bytes` long.
+pub fn batch(records: usize, value_bytes: usize) -> Vec<u8> {
+    let value = incompressible(value_bytes);
+    let mut to = Encoder::default();
+    for index in 0..records {
+        push_record(&mut to, index, &value);
+    }
+    let records_bytes = to.bytes;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
+    let mut covered = Encoder::default();
+    covered.i16(0).i32(records as i32 - 1).i64(now).i64(now).i64(-1).i16(-1).i32(-1).i32(records as i32);
+    covered.raw(&records_bytes);
+    let mut to = Encoder::default();
+    to.i64(0).i32(covered.bytes.len() as i32 + 9).i32(-1).i8(2);
+    to.raw(&crc32c::crc32c(&covered.bytes).to_be_bytes()).raw(&covered.bytes);
+    to.bytes
+}
+
+/// The largest batch of such records that is not above `batch_bytes`, but of one at least, and how many it holds.
+pub fn fill(batch_bytes: usize, value_bytes: usize) -> (Vec<u8>, usize) {
+    let mut records = (batch_bytes.saturating_sub(HEADER_BYTES) / (value_bytes + 6)).max(1);
+    loop {
+        let built = batch(records, value_bytes);
+        if built.len() <= batch_bytes || records == 1 {
+            return (built, records);
+        }
+        records -= 1.max((built.len() - batch_bytes) / (value_bytes + 16));
+    }
+}
+
+/// Base offset and last offset of every whole batch in `records`, and the bytes they take.
+pub fn whole_batches(records: &[u8]) -> impl Iterator<Item = (i64, i64, usize)> {
+    let mut rest = records;
+    std::iter::from_fn(move || {
+        let header = rest.get(..HEADER_BYTES)?;
+        let base = i64::from_be_bytes(header[..8].try_into().ok()?);
+        let size = 12 + u32::from_be_bytes(header[8..12].try_into().ok()?) as usize;
+        let delta = i32::from_be_bytes(header[23..27].try_into().ok()?);
+        rest = rest.get(size..)?;
+        Some((base, base + i64::from(delta), size))
+    })
+}
+
+fn push_record(to: &mut Encoder, index: usize, value: &[u8]) {
+    let mut body = Encoder::default();
+    body.i8(0).uvarint(0).uvarint(zigzag(index as i64)).uvarint(zigzag(-1)).uvarint(zigzag(value.len() as i64));
+    body.raw(value).uvarint(0);
+    to.uvarint(zigzag(body.bytes.len() as i64)).raw(&body.bytes);
+}
+
+fn zigzag(value: i64) -> usize {
+    ((value << 1) ^ (value >> 63)) as usize
+}
+
+/// Bytes that no codec makes smaller (xorshift with a fixed seed).
+fn incompressible(length: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut step = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 32) as u8
+    };
+    (0..length).map(|_| step()).collect()
+}

@@ -1,0 +1,140 @@
+//! The replaying generator: requests encoded once, sent again and again, a few in flight on each connection.
+
+use std::io::{Read, Write};
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+use crate::wire::{self, Connection, Fetch, TopicId};
+use crate::{Fallible, batch};
+
+/// Requests of one length that are sent in turn.
+pub struct Ring {
+    bytes: Vec<u8>,
+    request_bytes: usize,
+    count: usize,
+}
+
+/// When to stop sending.
+#[derive(Clone, Copy)]
+pub struct Until {
+    pub requests: u64,
+    pub deadline: Option<Instant>,
+}
+
+/// What one connection did.
+#[derive(Default, Clone, Copy)]
+pub struct Replayed {
+    pub requests: u64,
+    pub bytes: u64,
+    /// Processor time of the generator.
+    pub client: Duration,
+}
+
+impl Ring {
+    /// At least `count` Produce requests with the same batch, over `partitions` in turn.
+    pub fn new(topic: &TopicId, partitions: Range<i32>, acks: i16, count: usize, batch: &[u8]) -> Ring {
+        let mut bytes = Vec::new();
+        let width = partitions.len();
+        let count = count.next_multiple_of(width);
+        for (at, partition) in partitions.cycle().take(count).enumerate() {
+            bytes.extend(wire::produce(topic, partition, acks, at as i32, batch));
+        }
+        Ring { request_bytes: bytes.len() / count, bytes, count }
+    }
+}
+
+/// Sends the ring's requests with at most `depth` unanswered and checks every answer.
+pub fn replay(port: u16, ring: &Ring, depth: usize, until: Until) -> Fallible<Replayed> {
+    let cpu = crate::measure::thread_time();
+    let mut connection = Connection::open(port)?;
+    let mut replies = Replies::default();
+    let (mut sent, mut answered) = (0_u64, 0_u64);
+    let mut target = until.requests;
+    while answered < target {
+        if until.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            target = sent;
+        }
+        while sent < target && sent - answered < depth as u64 {
+            let at = (sent % ring.count as u64) as usize;
+            let room = (depth as u64 - (sent - answered)).min(target - sent) as usize;
+            let count = room.min(ring.count - at);
+            connection.stream.write_all(&ring.bytes[at * ring.request_bytes..(at + count) * ring.request_bytes])?;
+            sent += count as u64;
+        }
+        if sent == answered {
+            break;
+        }
+        replies.fill(&mut connection)?;
+        while let Some(reply) = replies.take() {
+            let expected = (answered % ring.count as u64) as i32;
+            if reply.first_chunk::<4>().copied().map(i32::from_be_bytes) != Some(expected) {
+                return Err("a reply is out of order".into());
+            }
+            wire::produced(reply)?;
+            answered += 1;
+        }
+    }
+    let client = crate::measure::thread_time().saturating_sub(cpu);
+    Ok(Replayed { requests: answered, bytes: answered * ring.request_bytes as u64, client })
+}
+
+/// Small replies, as they arrive.
+pub struct Replies {
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+impl Default for Replies {
+    fn default() -> Replies {
+        Replies { buffer: vec![0; 64 << 10], start: 0, end: 0 }
+    }
+}
+
+impl Replies {
+    /// Reads once.
+    pub fn fill(&mut self, connection: &mut Connection) -> std::io::Result<()> {
+        self.buffer.copy_within(self.start..self.end, 0);
+        (self.start, self.end) = (0, self.end - self.start);
+        match connection.stream.read(&mut self.buffer[self.end..])? {
+            0 => Err(std::io::ErrorKind::UnexpectedEof.into()),
+            count => {
+                self.end += count;
+                Ok(())
+            }
+        }
+    }
+
+    /// The next whole reply without its size.
+    pub fn take(&mut self) -> Option<&[u8]> {
+        let waiting = &self.buffer[self.start..self.end];
+        let size = u32::from_be_bytes(*waiting.first_chunk()?) as usize;
+        let reply = waiting.get(4..4 + size)?;
+        self.start += 4 + size;
+        Some(reply)
+    }
+}
+
+/// Reads a partition from offset 0 up to `end`, one fetch at a time; `bytes` counts whole batches.
+pub fn read_all(port: u16, topic: &TopicId, end: i64, max_bytes: i32) -> Fallible<Replayed> {
+    let cpu = crate::measure::thread_time();
+    let mut connection = Connection::open(port)?;
+    let mut response = Vec::new();
+    let mut done = Replayed::default();
+    let mut offset = 0;
+    while offset < end {
+        let request = wire::fetch(&Fetch { topic: *topic, partition: 0, offset, max_wait_ms: 500, max_bytes });
+        let records = wire::fetched(connection.call(&request, &mut response)?)?;
+        let before = offset;
+        for (_, last, size) in batch::whole_batches(records) {
+            offset = last + 1;
+            done.bytes += size as u64;
+        }
+        if offset == before {
+            return Err(format!("nothing to read at offset {offset} of {end}").into());
+        }
+        done.requests += 1;
+    }
+    done.client = crate::measure::thread_time().saturating_sub(cpu);
+    Ok(done)
+}
