@@ -21,14 +21,16 @@ const UNSERVED: [&str; 6] = ["eligible.leader.replicas", "group", "kraft", "shar
 fn apache_kafka_serves_what_a_clean_stop_left() {
     let _turn = turn();
     let (java, kcat) = (need!(Java::find()), need!(kcat()));
-    moves(java, clean(java, kcat));
+    moves(java, clean(java, kcat), &[]);
 }
 
 #[test]
 fn apache_kafka_serves_what_kill_9_left() {
     let _turn = turn();
     let (java, kcat) = (need!(Java::find()), need!(kcat()));
-    moves(java, killed(java, kcat));
+    // A log that is read again tells of producers whose records are dated long ago. Kafka forgets them at once, by those dates;
+    // we keep them, because a resend that is not recognised would be a second append.
+    moves(java, killed(java, kcat), &["topics/*/partitions/*/producers"]);
 }
 
 #[test]
@@ -42,20 +44,20 @@ fn klamm_serves_what_apache_kafka_left() {
     let settings = options.split_whitespace().filter(|word| *word != "--set");
     let plan = settings.fold(Plan::new(origin(), folder.path()), Plan::set);
     let served = dump(java, plan, &folder.path().join("served.json"));
-    same(java, &pack.with_file_name("kafka-4.4-basic.json"), &served);
+    same(java, &pack.with_file_name("kafka-4.4-basic.json"), &served, &[]);
 }
 
 /// The broker that left a folder, Apache Kafka on a copy of it, and the first again on Kafka's copy serve the same.
-fn moves(java: Java, left: &Path) {
+fn moves(java: Java, left: &Path, ignored: &[&str]) {
     let folder = tempfile::tempdir().expect("make a folder");
     let (own, moved) = (folder.path().join("own"), folder.path().join("moved"));
     copy_folder(&left.join("data"), &own.join("data"));
     copy_folder(&left.join("data"), &moved.join("data"));
     let at_home = dump(java, plan(origin(), &own), &folder.path().join("home.json"));
     let away = dump(java, plan(Kind::Kafka, &moved), &folder.path().join("away.json"));
-    same(java, &at_home, &away);
+    same(java, &at_home, &away, ignored);
     let back = dump(java, plan(origin(), &moved), &folder.path().join("back.json"));
-    same(java, &at_home, &back);
+    same(java, &at_home, &back, ignored);
 }
 
 /// Starts the broker, writes down what it serves, and stops it.
@@ -68,11 +70,14 @@ fn dump(java: Java, plan: Plan, file: &Path) -> PathBuf {
     file.to_path_buf()
 }
 
-fn same(java: Java, one: &Path, other: &Path) {
+fn same(java: Java, one: &Path, other: &Path, ignored: &[&str]) {
     let mut program = java.program(&tests_folder().join("interop/kafka/Dump.java"));
     program.arg("--diff").args([one, other]);
     for feature in UNSERVED {
         program.args(["--ignore", &format!("features/{feature}.version")]);
+    }
+    for path in ignored {
+        program.args(["--ignore", path]);
     }
     let diff = run(&mut program, Duration::from_secs(120));
     assert!(diff.status.success(), "{} and {} differ: {diff}", one.display(), other.display());

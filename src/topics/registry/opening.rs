@@ -193,9 +193,7 @@ impl Registry {
             strict: self.settings.string("recovery.mode") == "strict",
             now,
         };
-        let (mut log, recovered) = Log::open(Arc::clone(&self.disk), &folder, &options)?;
-        // As Kafka: a producer too old to be remembered is not remembered because the log was read again.
-        log.expire_producers(now);
+        let (log, recovered) = Log::open(Arc::clone(&self.disk), &folder, &options)?;
         Ok((log, Some(recovered)))
     }
 
