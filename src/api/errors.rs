@@ -3,7 +3,7 @@
 
 use crate::log::{LogError, ReadError};
 use crate::record::validate::{BatchFault, RecordError, Refusal};
-use crate::topics::{EpochError, TopicError};
+use crate::topics::{AppendError, EpochError, TopicError};
 use crate::wire::ErrorCode;
 
 /// Of a leader epoch that a client believes in.
@@ -27,8 +27,16 @@ pub fn of_read(error: &ReadError) -> ErrorCode {
 }
 
 /// Of an append, with the message for the client.
-pub fn of_append(error: &LogError) -> (ErrorCode, Option<String>) {
+pub fn of_append(error: &AppendError) -> (ErrorCode, Option<String>) {
     let code = match error {
+        AppendError::Deleted => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+        AppendError::Log(error) => of_log(error),
+    };
+    (code, Some(error.to_string()))
+}
+
+fn of_log(error: &LogError) -> ErrorCode {
+    match error {
         LogError::OutOfOrderSequence { .. } => ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER,
         LogError::InvalidProducerEpoch { .. } => ErrorCode::INVALID_PRODUCER_EPOCH,
         LogError::CoordinatorFenced { .. } => ErrorCode::TRANSACTION_COORDINATOR_FENCED,
@@ -43,8 +51,7 @@ pub fn of_append(error: &LogError) -> (ErrorCode, Option<String>) {
         | LogError::OtherTopic { .. }
         | LogError::Strict { .. }
         | LogError::Io { .. } => ErrorCode::KAFKA_STORAGE_ERROR,
-    };
-    (code, Some(error.to_string()))
+    }
 }
 
 /// Of a refused batch: code, message, and the records at fault (KIP-467).

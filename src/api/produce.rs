@@ -170,7 +170,11 @@ fn acknowledge(mut response: ProduceResponse, appended: Vec<Appended>, timeout: 
         let deadline = tokio::time::Instant::now() + timeout;
         let in_time = tokio::time::timeout_at(deadline, all_settled(&appended)).await.is_ok();
         for batch in appended.iter().filter(|batch| !batch.partition.is_acknowledged(batch.end)) {
-            let error = if in_time { ErrorCode::KAFKA_STORAGE_ERROR } else { ErrorCode::REQUEST_TIMED_OUT };
+            let error = match in_time {
+                _ if batch.partition.is_deleted() => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+                true => ErrorCode::KAFKA_STORAGE_ERROR,
+                false => ErrorCode::REQUEST_TIMED_OUT,
+            };
             let topic = response.responses.get_mut(batch.topic);
             if let Some(row) = topic.and_then(|topic| topic.partition_responses.get_mut(batch.row)) {
                 *row = refused(row.index, error);

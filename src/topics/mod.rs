@@ -10,7 +10,7 @@ mod waiters;
 
 pub use config::{Durability, TopicConfig};
 pub use internal::is_internal;
-pub use partition::{Acks, EpochError, Partition};
+pub use partition::{Acks, AppendError, EpochError, Partition};
 pub use registry::{NewTopic, Opened, Registry, RegistryOptions, TopicError};
 pub use syncs::{SyncPool, Syncable};
 pub use topic::Topic;

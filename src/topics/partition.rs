@@ -54,6 +54,16 @@ pub enum EpochError {
     Unknown,
 }
 
+/// Why a batch was not appended.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    /// The topic was deleted after the partition was looked up.
+    #[error("This server does not host this topic-partition.")]
+    Deleted,
+    #[error(transparent)]
+    Log(#[from] LogError),
+}
+
 /// What all partitions of a broker share.
 pub(super) struct Shared {
     pub pool: Arc<SyncPool>,
@@ -129,6 +139,11 @@ pub struct Partition {
     slow: AtomicBool,
     /// Deleted or poisoned: what is not acknowledged now never will be.
     ended: AtomicBool,
+    /// The topic was deleted. Changes under the log's lock: afterwards nothing of this log is written, because its folder's
+    /// name may be that of a new topic's.
+    deleted: AtomicBool,
+    /// Held while a sync runs.
+    syncing: Mutex<()>,
     shared: Arc<Shared>,
 }
 
@@ -155,6 +170,8 @@ impl Partition {
             listed: AtomicBool::new(false),
             slow: AtomicBool::new(false),
             ended: AtomicBool::new(false),
+            deleted: AtomicBool::new(false),
+            syncing: Mutex::new(()),
             shared,
         })
     }
@@ -216,8 +233,8 @@ impl Partition {
     /// Appends a client's batch. On return it is written, and visible unless acks=all waits for a sync, which is then asked for.
     ///
     /// # Errors
-    /// Those of `Log::append`.
-    pub fn append(self: &Arc<Self>, batch: &ValidBatch, acks: Acks, now: WallMs) -> Result<Appended, LogError> {
+    /// `Deleted`, and those of `Log::append`.
+    pub fn append(self: &Arc<Self>, batch: &ValidBatch, acks: Acks, now: WallMs) -> Result<Appended, AppendError> {
         let config = self.config.load();
         let durable = config.durability == Durability::Sync && (acks == Acks::All || config.sync_every_append);
         let append = Append {
@@ -227,11 +244,10 @@ impl Partition {
             now,
         };
         let started = self.shared.clock.monotonic();
-        let result = if self.slow.load(Ordering::Relaxed) {
-            tokio::task::block_in_place(|| self.log.lock().append(batch, &append))
-        } else {
-            self.log.lock().append(batch, &append)
-        };
+        let write = || self.with_log_unless_deleted(|log| log.append(batch, &append));
+        let slow = self.slow.load(Ordering::Relaxed);
+        let result = if slow { tokio::task::block_in_place(write) } else { write() };
+        let result = result.ok_or(AppendError::Deleted)?;
         let took = self.shared.clock.monotonic().0.saturating_sub(started.0);
         let slow = took > Duration::from_millis(limits::APPEND_SLOW_MS);
         if slow != self.slow.load(Ordering::Relaxed) {
@@ -244,7 +260,7 @@ impl Partition {
             Ok(appended) => appended,
             Err(error) => {
                 self.note_failure(&error);
-                return Err(error);
+                return Err(error.into());
             }
         };
         if !self.shared.touched.load(Ordering::Relaxed) {
@@ -293,15 +309,31 @@ impl Partition {
         self.request_sync();
     }
 
-    /// The topic was deleted: nobody is acknowledged any more.
-    pub(super) fn end(&self) {
+    /// The topic was deleted: nobody is acknowledged any more. On return nothing is written to the folder any more; waits for
+    /// the sync that runs.
+    pub(super) fn delete(&self) {
+        {
+            let _log = self.log.lock();
+            self.deleted.store(true, Ordering::Release);
+        }
         self.ended.store(true, Ordering::Release);
         self.waiters.wake_all();
+        drop(self.syncing.lock());
+    }
+
+    /// True once the topic was deleted.
+    pub fn is_deleted(&self) -> bool {
+        self.deleted.load(Ordering::Acquire)
     }
 
     /// Runs `work` with the log, on a thread that may block.
     pub(super) fn with_log<T>(&self, work: impl FnOnce(&mut Log) -> T) -> T {
+        let _whole = AbortOnPanic;
         work(&mut self.log.lock())
+    }
+
+    fn with_log_unless_deleted<T>(&self, work: impl FnOnce(&mut Log) -> T) -> Option<T> {
+        self.with_log(|log| (!self.is_deleted()).then(|| work(log)))
     }
 
     /// Counts bytes that no sync was asked for; true once they are too many to wait for the flush job.
@@ -311,6 +343,26 @@ impl Partition {
         }
         let unsynced = self.unsynced.fetch_add(bytes as u64, Ordering::Relaxed) + bytes as u64;
         unsynced >= config.interval_bytes
+    }
+
+    fn sync_once(&self) {
+        let _whole = AbortOnPanic;
+        let _running = self.syncing.lock();
+        self.unsynced.store(0, Ordering::Relaxed);
+        let moved = match self.with_log_unless_deleted(Log::begin_sync).flatten() {
+            Some(ticket) => {
+                let result = ticket.run();
+                self.shared.metrics.log_syncs.add(1);
+                self.with_log(|log| log.finish_sync(ticket, result))
+            }
+            None => false,
+        };
+        if moved {
+            // The bytes that came into view were not counted: every fetch that waits looks for itself.
+            self.wake(usize::MAX);
+        } else if let Some(reason) = self.reader.poisoned() {
+            self.note_failure(&LogError::Poisoned { reason: reason.to_owned() });
+        }
     }
 
     fn wake(&self, bytes: usize) {
@@ -335,22 +387,23 @@ impl Partition {
     }
 }
 
+/// Ends the process if a panic unwinds past it: a log whose change was cut short must not be served (its lock would be free
+/// again), and a sync that never ends would hold up its producers for ever.
+pub(super) struct AbortOnPanic;
+
+impl Drop for AbortOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!("a panic in the storage: the broker ends, the next start recovers");
+            std::process::abort();
+        }
+    }
+}
+
 impl Syncable for Partition {
     fn sync_now(self: Arc<Self>) {
         self.sync.store(SYNC_BUSY, Ordering::Release);
-        self.unsynced.store(0, Ordering::Relaxed);
-        let ticket = self.log.lock().begin_sync();
-        if let Some(ticket) = ticket {
-            let result = ticket.run();
-            self.shared.metrics.log_syncs.add(1);
-            let finished = self.log.lock().finish_sync(ticket, result);
-            if finished {
-                // The bytes that came into view were not counted: every fetch that waits looks for itself.
-                self.wake(usize::MAX);
-            } else if let Some(reason) = self.reader.poisoned() {
-                self.note_failure(&LogError::Poisoned { reason: reason.to_owned() });
-            }
-        }
+        self.sync_once();
         if self.sync.compare_exchange(SYNC_BUSY, SYNC_IDLE, Ordering::AcqRel, Ordering::Acquire).is_err() {
             let pool = Arc::clone(&self.shared.pool);
             pool.submit(self);
@@ -359,5 +412,77 @@ impl Syncable for Partition {
 
     fn is_internal(&self) -> bool {
         is_internal(self.topic.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::clock::SystemClock;
+    use crate::base::disk::{Disk, RealDisk};
+    use crate::base::ids::Uuid;
+    use crate::log::LogConfig;
+    use crate::record::builder::{BatchBuilder, NewRecord};
+    use crate::record::compression::Compression;
+    use crate::settings::{Dynamic, Overrides, Settings};
+
+    fn partition(folder: &std::path::Path, id: u8) -> Arc<Partition> {
+        let disk: Arc<dyn Disk> = RealDisk::shared();
+        let now = SystemClock::shared().wall();
+        let mut log =
+            Log::create(disk, folder, Uuid([id; 16]), Arc::new(LogConfig::default()), now).expect("a new log");
+        log.begin_epoch(LeaderEpoch(i32::from(id))).expect("the first epoch");
+        let none = Overrides::new();
+        let config = TopicConfig::resolve(&Settings::defaults(), &none, Dynamic { node: &none, all_nodes: &none });
+        let shared = Shared {
+            pool: SyncPool::new(1),
+            dirty: DirtyList::default(),
+            touched: AtomicBool::new(false),
+            full_disk: Seldom::default(),
+            clock: SystemClock::shared(),
+            metrics: Arc::new(Metrics::default()),
+        };
+        let name = TopicName::parse("t").expect("a legal name");
+        let config = Arc::new(ArcSwap::from_pointee(config));
+        Partition::new(name, PartitionIndex(0), log, LeaderEpoch(i32::from(id)), config, Arc::new(shared))
+    }
+
+    fn batch() -> ValidBatch {
+        let mut builder = BatchBuilder::new(Compression::NONE);
+        builder.append(&NewRecord { timestamp: 1, value: Some(b"v"), ..Default::default() });
+        builder.build()
+    }
+
+    /// The flush job's sync of a deleted topic used to write its leader epochs and indexes into the folder of the new topic of
+    /// that name.
+    #[test]
+    fn a_deleted_partition_writes_nothing_into_the_folder_of_the_next_topic() {
+        let data = tempfile::tempdir().expect("a folder");
+        let folder = data.path().join("t-0");
+        let old = partition(&folder, 3);
+        old.append(&batch(), Acks::Leader, WallMs(1)).expect("appended");
+        old.delete();
+        std::fs::rename(&folder, data.path().join("t-0.deleted")).expect("renamed");
+        let _new = partition(&folder, 5);
+
+        let before: Vec<_> =
+            std::fs::read_dir(&folder).expect("a folder").map(|entry| entry.expect("a name").path()).collect();
+        Arc::clone(&old).sync_now();
+        let after: Vec<_> =
+            std::fs::read_dir(&folder).expect("a folder").map(|entry| entry.expect("a name").path()).collect();
+        assert_eq!(before, after);
+        let refused = old.append(&batch(), Acks::All, WallMs(2));
+        assert!(matches!(refused, Err(AppendError::Deleted)), "{refused:?}");
+        assert!(!old.is_waiting(Offset(9)));
+    }
+
+    #[test]
+    fn a_deletion_wakes_who_waits_for_a_sync() {
+        let data = tempfile::tempdir().expect("a folder");
+        let partition = partition(&data.path().join("t-0"), 0);
+        let waiter = super::super::Waiter::new(1);
+        partition.waiters().add_answer(&waiter, Offset(1));
+        partition.delete();
+        assert!(waiter.is_done());
     }
 }

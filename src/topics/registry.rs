@@ -16,7 +16,7 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 
 use super::config::TopicConfig;
-use super::partition::{DirtyList, Partition, Seldom, Shared};
+use super::partition::{AbortOnPanic, DirtyList, Partition, Seldom, Shared};
 use super::syncs::SyncPool;
 use super::topic::Topic;
 use crate::base::clock::Clock;
@@ -99,6 +99,8 @@ pub struct Registry {
     index: RwLock<Index>,
     /// Held over a change of topics.
     changes: Mutex<Random>,
+    /// Held while the checkpoints are collected and written: a deletion, the job and the stop write the same files.
+    checkpoints: Mutex<()>,
     /// Ids that are ours to give out.
     producer_ids: Mutex<Range<i64>>,
     metadata_poisoned: Notify,
@@ -144,6 +146,7 @@ impl Registry {
             shared: Arc::new(shared),
             index: RwLock::default(),
             changes: Mutex::new(options.random),
+            checkpoints: Mutex::new(()),
             producer_ids: Mutex::new(0..0),
             metadata_poisoned: Notify::new(),
         }
@@ -207,6 +210,7 @@ impl Registry {
     }
 
     fn create_topic_now(&self, new: NewTopic) -> Result<Arc<Topic>, TopicError> {
+        let _whole = AbortOnPanic;
         let mut random = self.changes.lock();
         self.check_new(&new.name)?;
         let count = new.partitions.unwrap_or_else(|| self.default_partitions());
@@ -236,6 +240,7 @@ impl Registry {
     }
 
     fn add_partitions_now(&self, topic: &Arc<Topic>, count: usize) -> Result<(), TopicError> {
+        let _whole = AbortOnPanic;
         let mut random = self.changes.lock();
         if self.topic_by_id(&topic.id()).is_none() {
             return Err(TopicError::Unknown);
@@ -318,6 +323,7 @@ impl Registry {
     }
 
     fn delete_topic_now(&self, topic: &Topic) -> Result<Vec<PathBuf>, TopicError> {
+        let _whole = AbortOnPanic;
         let mut random = self.changes.lock();
         if self.topic_by_id(&topic.id()).is_none() {
             return Err(TopicError::Unknown);
@@ -326,7 +332,7 @@ impl Registry {
         self.index.write().remove(topic);
         let mut renamed = Vec::new();
         for partition in topic.partitions().iter() {
-            partition.end();
+            partition.delete();
             let folder = self.data_dir.join(names::partition_folder(topic.name(), partition.index()));
             let unique = u128::from_be_bytes(random());
             let target = self.data_dir.join(names::deleted_folder(topic.name(), partition.index(), unique));
@@ -363,8 +369,10 @@ impl Registry {
     }
 
     /// A producer id that was never given out, if the current block has one left.
+    ///
+    /// Never waits: while somebody makes a block durable, `next_producer_id` is the one to ask.
     pub fn reserved_producer_id(&self) -> Option<ProducerId> {
-        self.producer_ids.lock().next().map(ProducerId)
+        self.producer_ids.try_lock()?.next().map(ProducerId)
     }
 
     /// A producer id that was never given out; makes a new block durable if it must.

@@ -202,6 +202,7 @@ impl Registry {
     /// # Errors
     /// Those of the disk; the old checkpoints are then still there.
     pub fn write_checkpoints(&self) -> io::Result<()> {
+        let _alone = self.checkpoints.lock();
         let (mut recovery, mut watermarks, mut starts) = (Vec::new(), Vec::new(), Vec::new());
         for topic in self.topics() {
             for partition in topic.partitions().iter() {
