@@ -65,7 +65,7 @@ pub fn handle(call: Call<'_>, request: ApiVersionsRequest, facts: ApiVersionsFac
             min_version: METADATA_VERSIONS.0,
             max_version: METADATA_VERSIONS.1,
         }],
-        finalized_features_epoch: call.broker.registry.store().log_bounds().1.0,
+        finalized_features_epoch: call.broker.registry.store().log_end().0,
         finalized_features: vec![FinalizedFeature {
             name: "metadata.version".to_owned(),
             max_version_level: level,

@@ -26,7 +26,7 @@ pub fn handle(call: Call<'_>, request: DescribeQuorumRequest, (): ()) -> Outcome
         return Outcome::Now(DescribeQuorumResponse { topics, ..Default::default() });
     }
     let store = broker.registry.store();
-    let (_, end) = store.log_bounds();
+    let end = store.log_end();
     let now = broker.clock.wall().0;
     let voter = QuorumReplica {
         replica_id: broker.node_id,

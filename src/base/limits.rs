@@ -9,6 +9,14 @@ pub const TAGGED_FIELDS_MAX: usize = 10_000;
 /// First buffer of a connection, and the step in which a frame's buffer grows: an announced length costs nothing.
 pub const READ_STEP_BYTES: usize = 64 * 1024;
 
+/// Largest buffer that a connection reads into before it knows how long the frame is: a producer of 1 MB batches fills it
+/// again and again, and its batches are not moved.
+pub const READ_STEP_BYTES_MAX: usize = 1024 * 1024 + READ_STEP_BYTES;
+
+/// Bytes in memory of the answers that wait for their turn; regions of files do not count. Past it no further request of the
+/// connection is executed.
+pub const REPLY_BYTES_IN_FLIGHT_MAX: usize = 1024 * 1024;
+
 /// Replies of one connection that wait for their turn. Past it the connection is not read.
 pub const REPLIES_IN_FLIGHT_MAX: usize = 256;
 

@@ -8,6 +8,7 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
@@ -42,6 +43,8 @@ pub struct Store {
     clock: Arc<dyn Clock>,
     image: ArcSwap<Image>,
     writer: Mutex<Writer>,
+    /// The journal's end, for who may not wait for a write.
+    end: AtomicI64,
     poison: Poison,
 }
 
@@ -118,6 +121,7 @@ impl Store {
             broker_epoch: -1,
             clock: options.clock.clone(),
             image: ArcSwap::from_pointee(loaded.replay.into_image()),
+            end: AtomicI64::new(writer.journal.end().0),
             writer: Mutex::new(writer),
             poison: Poison::default(),
         })
@@ -165,10 +169,15 @@ impl Store {
         self.epoch
     }
 
-    /// First and next offset of the metadata log.
+    /// First and next offset of the metadata log. Waits for a write that runs.
     pub fn log_bounds(&self) -> (Offset, Offset) {
         let writer = self.writer.lock();
         (writer.journal.start(), writer.journal.end())
+    }
+
+    /// Next offset of the metadata log. Never waits for a write.
+    pub fn log_end(&self) -> Offset {
+        Offset(self.end.load(Ordering::Acquire))
     }
 
     /// Set once a write failed in a way that leaves the log unknown: the daemon must stop.
@@ -257,6 +266,7 @@ impl Store {
         }
         match writer.journal.append(batches, self.epoch, self.clock.wall()) {
             Appended::Durable => {
+                self.end.store(writer.journal.end().0, Ordering::Release);
                 writer.bytes_since_snapshot += batches.iter().map(|batch| batch.size_bytes() as u64).sum::<u64>();
                 Ok(())
             }

@@ -334,6 +334,7 @@ fn snapshots_keep_the_log_short() {
         make_topic(&store, &format!("topic-{n}"), n, 1);
     }
     let (start, end) = store.log_bounds();
+    assert_eq!(store.log_end(), end);
     assert!(end.0 - start.0 < 60, "{start} to {end}");
     let before = lasting(&store.image());
     drop(store);

@@ -10,8 +10,9 @@ use parking_lot::Mutex;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
-use super::connection;
+use super::{connection, respond};
 use crate::api::{Broker, Session};
+use crate::base::metrics::Metrics;
 
 /// Pause after an accept that failed for want of file descriptors or memory.
 const BACK_OFF: Duration = Duration::from_millis(100);
@@ -34,6 +35,23 @@ struct Place {
     admission: Arc<Admission>,
     ip: IpAddr,
     _permit: OwnedSemaphorePermit,
+}
+
+/// An open connection in the metrics, also if its task panics.
+struct Open(Arc<Metrics>);
+
+impl Open {
+    fn new(metrics: &Arc<Metrics>) -> Open {
+        metrics.connections_accepted.add(1);
+        metrics.connections_open.add(1);
+        Open(Arc::clone(metrics))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.connections_open.subtract(1);
+    }
 }
 
 impl Admission {
@@ -86,19 +104,19 @@ pub async fn accept_loop(
                 let session = Session::new(Arc::clone(&listener.name), stream.local_addr().ok(), peer);
                 let (broker, stopping, alive) = (Arc::clone(&broker), stopping.clone(), alive.clone());
                 tokio::spawn(async move {
-                    broker.metrics.connections_accepted.add(1);
-                    broker.metrics.connections_open.add(1);
-                    let metrics = Arc::clone(&broker.metrics);
+                    let open = Open::new(&broker.metrics);
                     let end = connection::serve(stream, broker, session, stopping).await;
-                    metrics.connections_open.subtract(1);
                     tracing::debug!(%peer, ?end, "connection closed");
-                    drop((place, alive));
+                    drop((open, place, alive));
                 });
             }
             Ok(None) => {}
             Err(error) => {
                 tracing::warn!(listener = &*listener.name, %error, "accept failed");
-                tokio::time::sleep(BACK_OFF).await;
+                tokio::select! {
+                    () = tokio::time::sleep(BACK_OFF) => {}
+                    _ = stopping.changed() => return,
+                }
             }
         }
     }
@@ -111,6 +129,6 @@ async fn accept(listener: &Listener, admission: &Arc<Admission>) -> io::Result<O
         tracing::debug!(%peer, "too many connections from one address");
         return Ok(None);
     };
-    stream.set_nodelay(true)?;
+    respond::prepare(&stream);
     Ok(Some((stream, peer, place)))
 }

@@ -24,26 +24,32 @@ const PIECE_BYTES: usize = 1024 * 1024;
 /// Slices given to one vectored send.
 const SLICES_MAX: usize = 32;
 
-/// Sends all chunks, in order. Cancelling it leaves the rest in `chunks`.
+/// What every accepted connection gets: answers leave at once, a peer that vanished is noticed.
+pub fn prepare(stream: &TcpStream) {
+    // A peer that is gone already is noticed by the first read.
+    let _ = stream.set_nodelay(true);
+    let _ = rustix::net::sockopt::set_socket_keepalive(stream, true);
+}
+
+/// Sends some of the chunks in front and takes what was sent out of them. Cancelling it leaves the rest in `chunks`.
 ///
 /// # Errors
 /// Those of the socket, and those of reading a region: the peer then has half an answer, so the connection must close.
-pub async fn send(stream: &TcpStream, chunks: &mut VecDeque<Chunk>) -> io::Result<()> {
-    loop {
-        inline_small_regions(chunks).await?;
-        match chunks.front_mut() {
-            None => return Ok(()),
-            Some(Chunk::Bytes(_)) => send_bytes(stream, chunks).await?,
-            Some(Chunk::Region(region)) => {
-                let count = send_piece(stream, region).await?;
-                region.position += count as u64;
-                region.length -= count;
-                if region.length == 0 {
-                    chunks.pop_front();
-                }
+pub async fn send_some(stream: &TcpStream, chunks: &mut VecDeque<Chunk>) -> io::Result<()> {
+    inline_small_regions(chunks).await?;
+    match chunks.front_mut() {
+        None => {}
+        Some(Chunk::Bytes(_)) => send_bytes(stream, chunks).await?,
+        Some(Chunk::Region(region)) => {
+            let count = send_piece(stream, region).await?;
+            region.position += count as u64;
+            region.length -= count;
+            if region.length == 0 {
+                chunks.pop_front();
             }
         }
     }
+    Ok(())
 }
 
 /// Turns small regions among the first chunks into bytes.
