@@ -88,9 +88,11 @@ struct Look {
 
 pub fn handle(call: Call<'_>, request: FetchRequest, facts: FetchFacts) -> Outcome<FetchResponse> {
     let broker = call.broker;
+    let max_bytes = usize::try_from(request.max_bytes).unwrap_or(0).min(broker.limits.fetch_bytes_max);
     let terms = Terms {
-        min_bytes: usize::try_from(request.min_bytes).unwrap_or(0),
-        max_bytes: usize::try_from(request.max_bytes).unwrap_or(0).min(broker.limits.fetch_bytes_max),
+        // More than it takes is not waited for.
+        min_bytes: usize::try_from(request.min_bytes).unwrap_or(0).min(max_bytes),
+        max_bytes,
         read_committed: request.isolation_level == 1,
         by_id: facts.topics_by_id,
     };
@@ -179,26 +181,38 @@ fn find(broker: &Broker, want: &Want) -> Result<Arc<Partition>, ErrorCode> {
 fn look(broker: &Broker, wants: &[Want], terms: &Terms) -> Look {
     let urgent = broker.stopping.load(Ordering::Relaxed);
     let mut look = Look { rows: Vec::with_capacity(wants.len()), bytes: 0, missing: 0, urgent };
-    for want in wants {
-        let left = terms.max_bytes.saturating_sub(look.bytes);
-        let row = match find(broker, want) {
+    for (at, want) in wants.iter().enumerate() {
+        let found = find(broker, want);
+        let limit = want.max_bytes.min(terms.max_bytes.saturating_sub(look.bytes));
+        if found.as_ref().is_ok_and(|partition| !partition.reader().is_at_hand(want.offset, limit)) {
+            // Finding old batches reads the disk: the worker's other tasks move elsewhere meanwhile.
+            block_in_place(|| wants.iter().skip(at).for_each(|want| look.add(want, find(broker, want), terms)));
+            break;
+        }
+        look.add(want, found, terms);
+    }
+    look
+}
+
+impl Look {
+    fn add(&mut self, want: &Want, found: Result<Arc<Partition>, ErrorCode>, terms: &Terms) {
+        let row = match found {
             Ok(partition) => {
-                let read = || read(&partition, want, left, look.bytes == 0, terms.read_committed);
-                // Finding old batches reads the log, perhaps from the disk: the worker's other tasks move elsewhere meanwhile.
-                let row = if partition.reader().is_recent(want.offset) { read() } else { block_in_place(read) };
+                let left = terms.max_bytes.saturating_sub(self.bytes);
+                let row = read(&partition, want, left, self.bytes == 0, terms.read_committed);
                 let row = row.unwrap_or_else(|error| failed(want, error));
-                look.urgent |= row.error != ErrorCode::NONE || row.diverging.is_some();
+                self.urgent |= row.error != ErrorCode::NONE || row.diverging.is_some();
                 row
             }
             Err(error) => {
-                look.missing += 1;
-                failed(want, error)
+                self.missing += 1;
+                // Kafka's rows differ so.
+                Row { aborted: Some(Vec::new()), ..failed(want, error) }
             }
         };
-        look.bytes += row.records.len();
-        look.rows.push(row);
+        self.bytes += row.records.len();
+        self.rows.push(row);
     }
-    look
 }
 
 fn failed(want: &Want, error: ErrorCode) -> Row {
@@ -236,8 +250,8 @@ fn read(
         aborted: read_committed.then(Vec::new),
     };
     if want.last_fetched_epoch >= LeaderEpoch(0) {
-        let undefined = (LeaderEpoch::UNKNOWN, Offset(-1));
-        let (epoch, end) = partition.end_of_epoch(want.last_fetched_epoch).unwrap_or(undefined);
+        let known = partition.end_of_epoch(want.last_fetched_epoch);
+        let (epoch, end) = known.ok_or(ErrorCode::OFFSET_OUT_OF_RANGE)?;
         if epoch < want.last_fetched_epoch || end < want.offset {
             row.diverging = Some((epoch, end));
             return Ok(row);
@@ -263,7 +277,7 @@ fn aborted_row(aborted: AbortedTxn) -> AbortedTransaction {
 fn answer(broker: &Broker, look: Look, membership: Membership, terms: &Terms) -> FetchResponse {
     let (session_id, rows) = match broker.fetch_sessions.leave(membership, look.rows, terms.by_id) {
         Ok(left) => left,
-        Err(error) => return FetchResponse { error_code: error, ..FetchResponse::default() },
+        Err((error_code, session_id)) => return FetchResponse { error_code, session_id, ..FetchResponse::default() },
     };
     broker.metrics.fetch_bytes.add(look.bytes as u64);
     let mut response = FetchResponse { session_id, ..FetchResponse::default() };

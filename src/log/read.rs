@@ -118,10 +118,15 @@ impl LogReader {
         self.epochs.read().end_of(asked, self.end())
     }
 
-    /// True if a read from `from` finds its batches without asking the disk: at the end, or among the newest batches.
-    pub fn is_recent(&self, from: Offset) -> bool {
+    /// True if a read of `max_bytes` from `from` is likely to find its batches without waiting for the disk: at the end, among
+    /// the newest batches, or where indexes and pages are in memory. Asks the system, at most, what it has cached.
+    pub fn is_at_hand(&self, from: Offset, max_bytes: usize) -> bool {
         let segments = self.segments.load();
-        from >= self.high_watermark() || segments.last().is_some_and(|last| last.recent_start(from).is_some())
+        if from >= self.high_watermark() || segments.last().is_some_and(|last| last.recent_start(from).is_some()) {
+            return true;
+        }
+        let first = segments.partition_point(|segment| segment.base() <= from).saturating_sub(1);
+        segments.get(first).is_some_and(|segment| segment.is_cached(from, max_bytes))
     }
 
     /// Finds whole batches from the one that holds `from` on: at most `max_bytes` of one segment, below `upper`.

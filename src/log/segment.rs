@@ -19,7 +19,7 @@ use super::offset_index::{self, OffsetEntry};
 use super::time_index::{self, TimeEntry};
 use super::txn_index::{self, AbortedTxn};
 use super::walk::{Found, Walk, WalkError};
-use crate::base::disk::{Disk, DiskFile, Open, suffixed};
+use crate::base::disk::{Disk, DiskFile, Open, Residency, suffixed};
 use crate::base::ids::Offset;
 use crate::base::limits::{BATCH_HEADER_BYTES, BATCHES_REMEMBERED_PER_SEGMENT, WARM_SEGMENTS_MAX};
 use crate::record::batch::BatchHeader;
@@ -432,6 +432,24 @@ impl Segment {
             let at = building.recent.binary_search_by_key(&wanted, |(first, _)| *first).ok()?;
             Some(u64::from(building.recent[at].1))
         })?
+    }
+
+    /// True if file and indexes are open and the pages from the batch that holds `offset` to `max_bytes` behind it are cached,
+    /// as far as the first and the last of them tell.
+    pub fn is_cached(&self, offset: Offset, max_bytes: usize) -> bool {
+        let Some(wanted) = relative(self.base, offset) else { return false };
+        let Some(file) = self.file.lock().clone() else { return false };
+        let floor = |bytes: &[u8]| {
+            let entry = offset_index::floor(bytes, wanted).and_then(|at| offset_index::entry(bytes, at));
+            entry.map_or(0, |entry| u64::from(entry.position))
+        };
+        let position = match &*self.indexes.read() {
+            Indexes::Building(building) => floor(&building.offsets),
+            Indexes::Loaded(loaded) => floor(&loaded.offsets),
+            Indexes::Cold => return false,
+        };
+        let here = usize::try_from(self.length().saturating_sub(position)).unwrap_or(usize::MAX);
+        file.residency(position, here.min(max_bytes)) == Residency::Cached
     }
 
     fn floor(self: &Arc<Self>, wanted: u32, extent: Extent) -> Result<Option<OffsetEntry>, WalkError> {

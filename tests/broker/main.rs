@@ -21,4 +21,5 @@ mod metadata;
 mod offset_for_leader_epoch;
 mod produce;
 mod review_connection;
+mod review_fetch;
 mod rig;

@@ -93,6 +93,8 @@ impl FetchSessions {
         state.update(super::wants(request.topics, by_id), &request.forgotten_topics_data);
         state.last_used = self.clock.monotonic();
         if state.partitions.is_empty() {
+            // `start` locks them the other way round.
+            drop(state);
             self.sessions.lock().remove(&id);
             return Ok((Vec::new(), Membership::None));
         }
@@ -106,15 +108,15 @@ impl FetchSessions {
     /// Filters the rows of an answer and notes what was sent. Returns the session id that the answer carries.
     ///
     /// # Errors
-    /// `INVALID_FETCH_SESSION_EPOCH` if another request went on with the session meanwhile.
-    pub fn leave(&self, membership: Membership, rows: Vec<Row>, by_id: bool) -> Result<(i32, Vec<Row>), ErrorCode> {
+    /// `INVALID_FETCH_SESSION_EPOCH`, with the session's id, if another request went on with the session meanwhile.
+    pub fn leave(&self, membership: Membership, rows: Vec<Row>, by_id: bool) -> Result<(i32, Vec<Row>), (ErrorCode, i32)> {
         match membership {
             Membership::None => Ok((0, rows)),
             Membership::Start => Ok((self.start(&rows, by_id), rows)),
             Membership::Continue { session, epoch } => {
                 let mut state = session.lock();
                 if state.epoch != epoch {
-                    return Err(ErrorCode::INVALID_FETCH_SESSION_EPOCH);
+                    return Err((ErrorCode::INVALID_FETCH_SESSION_EPOCH, state.id));
                 }
                 let changed = rows.into_iter().filter(|row| state.note(row)).collect();
                 Ok((state.id, changed))
