@@ -8,7 +8,7 @@
 //!
 //! Reference: Kafka `ApiVersionManager`, `ApiVersionsRequest.java`, `ApiVersionsResponse.java`.
 
-use super::outcome::{Dispatched, encode};
+use super::outcome::{Asked, Dispatched, encode};
 use super::{Call, Outcome, TABLE};
 use crate::wire::messages::api_versions::{
     ApiVersionRange, ApiVersionsFacts, ApiVersionsRequest, ApiVersionsResponse, FinalizedFeature, SupportedFeature,
@@ -45,7 +45,8 @@ pub fn refuse_version(header: &RequestHeader) -> Dispatched {
         api_keys: range().into_iter().collect(),
         ..ApiVersionsResponse::default()
     };
-    Dispatched::Reply(encode(&response, ApiKey::ApiVersions, &RequestHeader { api_version: 0, ..header.clone() }))
+    let header = RequestHeader { api_version: 0, client_id: None, ..*header };
+    Dispatched::Reply(encode(&response, Asked::of(ApiKey::ApiVersions, &header)))
 }
 
 pub fn handle(call: Call<'_>, request: ApiVersionsRequest, facts: ApiVersionsFacts) -> Outcome<ApiVersionsResponse> {

@@ -8,7 +8,7 @@
 //!
 //! Reference: Kafka `ConfigHelper`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use super::{Broker, Call, Outcome};
@@ -77,7 +77,8 @@ pub fn handle(call: Call<'_>, request: DescribeConfigsRequest, (): ()) -> Outcom
         .map(|resource| match describe(broker, &resource) {
             Ok(rows) => {
                 let keys = resource.configuration_keys.filter(|keys| !keys.is_empty());
-                let wanted = |name: &str| keys.as_ref().is_none_or(|keys| keys.iter().any(|key| key == name));
+                let keys: Option<HashSet<String>> = keys.map(|keys| keys.into_iter().collect());
+                let wanted = |name: &str| keys.as_ref().is_none_or(|keys| keys.contains(name));
                 let configs = rows
                     .into_iter()
                     .filter(|row| wanted(&row.name))

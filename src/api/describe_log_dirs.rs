@@ -4,9 +4,10 @@
 //!
 //! Version notes: v3: top-level error. v4: total and usable bytes (KIP-827). v5: cordoned, never so here (KIP-1066).
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::{Broker, Call, Outcome};
+use super::{Broker, Call, Outcome, aside};
 use crate::topics::Topic;
 use crate::wire::ErrorCode;
 use crate::wire::messages::describe_log_dirs::{
@@ -15,7 +16,12 @@ use crate::wire::messages::describe_log_dirs::{
 };
 
 pub fn handle(call: Call<'_>, request: DescribeLogDirsRequest, (): ()) -> Outcome<DescribeLogDirsResponse> {
-    let broker: &Broker = call.broker;
+    let broker = Arc::clone(call.broker);
+    // The file system is asked, which may be far away.
+    Outcome::Later(Box::pin(aside(move || answer(&broker, &request))))
+}
+
+fn answer(broker: &Broker, request: &DescribeLogDirsRequest) -> DescribeLogDirsResponse {
     let topics = match &request.topics {
         None => broker.registry.topics().iter().filter_map(|topic| row(topic, None)).collect(),
         Some(asked) => asked
@@ -33,12 +39,13 @@ pub fn handle(call: Call<'_>, request: DescribeLogDirsRequest, (): ()) -> Outcom
         usable_bytes: bytes(space.map(|space| space.free)),
         is_cordoned: false,
     };
-    Outcome::Now(DescribeLogDirsResponse { results: vec![result], ..Default::default() })
+    DescribeLogDirsResponse { results: vec![result], ..Default::default() }
 }
 
 /// The topic's partitions, or those of them that are asked for; nothing if none of them exists.
-fn row(topic: &Arc<Topic>, asked: Option<&Vec<i32>>) -> Option<DescribeLogDirsTopic> {
-    let wanted = |index: i32| asked.is_none_or(|asked| asked.contains(&index));
+fn row(topic: &Arc<Topic>, asked: Option<&[i32]>) -> Option<DescribeLogDirsTopic> {
+    let asked: Option<HashSet<i32>> = asked.map(|asked| asked.iter().copied().collect());
+    let wanted = |index: i32| asked.as_ref().is_none_or(|asked| asked.contains(&index));
     let partitions: Vec<_> = topic
         .partitions()
         .iter()

@@ -12,7 +12,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::{Broker, Call, Outcome, errors};
+use super::{Broker, Call, Outcome, aside, errors};
 use crate::base::ids::LeaderEpoch;
 use crate::topics::Partition;
 use crate::wire::ErrorCode;
@@ -28,10 +28,7 @@ pub fn handle(call: Call<'_>, request: ListOffsetsRequest, facts: ListOffsetsFac
     let broker = Arc::clone(call.broker);
     let reads_log = |partition: &ListOffsetsPartition| partition.timestamp >= 0 || partition.timestamp == MAX_TIMESTAMP;
     if request.topics.iter().flat_map(|topic| &topic.partitions).any(reads_log) {
-        return Outcome::Later(Box::pin(async move {
-            let work = move || answer(&broker, request, facts);
-            tokio::task::spawn_blocking(work).await.unwrap_or_default()
-        }));
+        return Outcome::Later(Box::pin(aside(move || answer(&broker, request, facts))));
     }
     Outcome::Now(answer(&broker, request, facts))
 }

@@ -15,7 +15,7 @@ pub mod errors;
 pub mod outcome;
 
 pub use context::{Advertised, Broker, Call, Complaints, Limits, Session};
-pub use outcome::{Dispatched, Outcome, Reply};
+pub use outcome::{Dispatched, Outcome, Reply, aside};
 
 /// When an API may be used on a listener that authenticates.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -117,7 +117,7 @@ where
         Ok(request) => {
             drop(reader);
             let outcome = handler(call, request, R::facts(header.api_version));
-            outcome.encoded(R::KEY, header.clone())
+            outcome.encoded(outcome::Asked::of(R::KEY, header))
         }
         Err(error) => call.broker.refuse_malformed(call.session, &error),
     }

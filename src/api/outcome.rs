@@ -8,6 +8,16 @@ use crate::wire::{ApiKey, Chunk, Message, RequestHeader, frame};
 /// Work that goes on after the handler returned.
 pub type Work<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
+/// Runs what blocks beside the runtime's own threads. A panic goes on in the caller: it ends the connection, not in an answer.
+pub async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        // The runtime is being shut down: nobody waits for the result.
+        Err(_) => std::future::pending().await,
+    }
+}
+
 /// What a handler decided.
 pub enum Outcome<R> {
     /// The answer.
@@ -40,15 +50,29 @@ pub enum Dispatched {
     Close,
 }
 
+/// Which request an answer belongs to.
+#[derive(Clone, Copy)]
+pub struct Asked {
+    key: ApiKey,
+    api_version: i16,
+    correlation_id: i32,
+}
+
+impl Asked {
+    pub fn of(key: ApiKey, header: &RequestHeader) -> Asked {
+        Asked { key, api_version: header.api_version, correlation_id: header.correlation_id }
+    }
+}
+
 impl<R: Message + Send + 'static> Outcome<R> {
     /// Encodes the answer, now or when it comes.
-    pub fn encoded(self, key: ApiKey, header: RequestHeader) -> Dispatched {
+    pub fn encoded(self, asked: Asked) -> Dispatched {
         match self {
-            Outcome::Now(response) => Dispatched::Reply(encode(&response, key, &header)),
+            Outcome::Now(response) => Dispatched::Reply(encode(&response, asked)),
             Outcome::Later(work) => {
-                Dispatched::Reply(Reply::Waiting(Box::pin(async move { encode(&work.await, key, &header) })))
+                Dispatched::Reply(Reply::Waiting(Box::pin(async move { encode(&work.await, asked) })))
             }
-            Outcome::InOrder(work) => Dispatched::InOrder(Box::pin(async move { encode(&work.await, key, &header) })),
+            Outcome::InOrder(work) => Dispatched::InOrder(Box::pin(async move { encode(&work.await, asked) })),
             Outcome::Silent => Dispatched::Silent,
             Outcome::Close => Dispatched::Close,
         }
@@ -56,6 +80,7 @@ impl<R: Message + Send + 'static> Outcome<R> {
 }
 
 /// The answer to a request, encoded.
-pub fn encode<R: Message>(response: &R, key: ApiKey, header: &RequestHeader) -> Reply {
-    frame::answer(response, key, header.api_version, header.correlation_id).map_or(Reply::Unsendable, Reply::Ready)
+pub fn encode<R: Message>(response: &R, asked: Asked) -> Reply {
+    let frame = frame::answer(response, asked.key, asked.api_version, asked.correlation_id);
+    frame.map_or(Reply::Unsendable, Reply::Ready)
 }

@@ -51,8 +51,6 @@ pub fn handle(call: Call<'_>, request: ProduceRequest, facts: ProduceFacts) -> O
     let mut response = ProduceResponse::default();
     let mut appended = Vec::new();
     for topic in request.topic_data {
-        let mut answer =
-            ProduceTopicResponse { name: topic.name.clone(), topic_id: topic.topic_id, ..Default::default() };
         let found = acks.ok_or(ErrorCode::INVALID_REQUIRED_ACKS).and_then(|acks| {
             if request.transactional_id.is_some() {
                 return Err(ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
@@ -60,6 +58,8 @@ pub fn handle(call: Call<'_>, request: ProduceRequest, facts: ProduceFacts) -> O
             let terms = Terms { acks, zstd_allowed: facts.zstd_allowed };
             find(broker, &topic, facts).map(|found| (found, terms))
         });
+        let mut answer =
+            ProduceTopicResponse { name: topic.name, topic_id: topic.topic_id, ..Default::default() };
         for data in topic.partition_data {
             let row = match &found {
                 Ok((topic, terms)) => match topic.partition(data.index) {

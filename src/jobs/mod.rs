@@ -49,7 +49,9 @@ fn checkpoints(registry: Arc<Registry>, _settings: &Settings, running: &mut Join
             match tokio::task::spawn_blocking(move || registry.write_checkpoints()).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => tracing::warn!(%error, "write checkpoints"),
-                Err(error) => tracing::error!(%error, "checkpoint job"),
+                Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+                // The runtime is being shut down.
+                Err(_) => return,
             }
         }
     });
@@ -61,8 +63,10 @@ fn producers(registry: Arc<Registry>, _settings: &Settings, running: &mut JoinSe
         loop {
             tokio::time::sleep(PRODUCER_CHECK_INTERVAL).await;
             let registry = Arc::clone(&registry);
-            if let Err(error) = tokio::task::spawn_blocking(move || registry.expire_producers()).await {
-                tracing::error!(%error, "producer expiry job");
+            match tokio::task::spawn_blocking(move || registry.expire_producers()).await {
+                Ok(()) => {}
+                Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+                Err(_) => return,
             }
         }
     });

@@ -58,15 +58,21 @@ impl SyncPool {
         if work.is_internal() {
             state.internal.push_back(work);
             if !state.internal_thread {
-                state.internal_thread = true;
-                self.spawn("klamm-sync-internal", true);
+                state.internal_thread = self.spawn("klamm-sync-internal", true);
+                if !state.internal_thread {
+                    // Nobody would ever be acknowledged.
+                    std::process::abort();
+                }
             }
             self.internal_ready.notify_one();
         } else {
             state.queue.push_back(work);
             if state.idle < state.queue.len() && state.threads < self.threads_max {
-                state.threads += 1;
-                self.spawn("klamm-sync", false);
+                let spawned = self.spawn("klamm-sync", false);
+                state.threads += usize::from(spawned);
+                if state.threads == 0 {
+                    std::process::abort();
+                }
             }
             self.ready.notify_one();
         }
@@ -85,14 +91,12 @@ impl SyncPool {
         }
     }
 
-    fn spawn(self: &Arc<Self>, name: &str, internal: bool) {
+    /// Starts a thread; false if the system has none left.
+    fn spawn(self: &Arc<Self>, name: &str, internal: bool) -> bool {
         let pool = Arc::clone(self);
         let spawned =
             std::thread::Builder::new().name(name.to_owned()).stack_size(256 * 1024).spawn(move || pool.work(internal));
-        if let Err(error) = spawned {
-            tracing::error!(%error, "no thread to sync with");
-            std::process::abort();
-        }
+        spawned.inspect_err(|error| tracing::error!(%error, "no thread to sync with")).is_ok()
     }
 
     fn work(&self, internal: bool) {
