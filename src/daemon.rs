@@ -81,7 +81,8 @@ pub struct Daemon {
     jobs: JoinSet<()>,
     disk: Arc<dyn Disk>,
     directory: PathBuf,
-    threads: usize,
+    /// Logs closed at once: a close waits for the disk, and the disk merges what waits together.
+    closing_threads: usize,
     _lock: Lock,
 }
 
@@ -105,6 +106,7 @@ impl Daemon {
             .map_err(at("read the clean-stop mark in", &directory))?;
         let store = open_metadata(&disk, &directory, &settings, &clock, &sockets, is_clean)?;
         let threads = std::thread::available_parallelism().map_or(1, usize::from).max(2);
+        let sync_threads = usize::try_from(settings.int("durability.sync.threads")).unwrap_or(limits::SYNC_THREADS);
         let options = RegistryOptions {
             disk: Arc::clone(&disk),
             data_dir: directory.clone(),
@@ -113,7 +115,7 @@ impl Daemon {
             clock: Arc::clone(&clock),
             metrics: Arc::clone(&metrics),
             random: Box::new(random::bytes),
-            sync_threads: usize::try_from(settings.int("durability.sync.threads")).unwrap_or(limits::SYNC_THREADS),
+            sync_threads,
         };
         let (registry, opened) = Registry::open(options, is_clean, threads)?;
         say_opened(&opened, is_clean);
@@ -136,7 +138,8 @@ impl Daemon {
             let (broker, admission) = (Arc::clone(&broker), Arc::clone(&admission));
             accepting.spawn(accept_loop(listener, broker, admission, stopping.clone(), alive_sender.clone()));
         }
-        Ok(Daemon { addresses, broker, stop, alive, accepting, jobs, disk, directory, threads, _lock: lock })
+        let closing_threads = sync_threads.max(threads);
+        Ok(Daemon { addresses, broker, stop, alive, accepting, jobs, disk, directory, closing_threads, _lock: lock })
     }
 
     /// The bound addresses, in the order of the listeners.
@@ -162,7 +165,7 @@ impl Daemon {
         }
         self.jobs.shutdown().await;
         let broker_epoch = registry.store().broker_epoch();
-        let (disk, directory, threads) = (self.disk, self.directory, self.threads);
+        let (disk, directory, threads) = (self.disk, self.directory, self.closing_threads);
         let closing = tokio::task::spawn_blocking(move || {
             let closed = registry.close(threads);
             let metadata = registry.store().close_clean();
