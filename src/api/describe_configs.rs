@@ -2,7 +2,7 @@
 //!
 //! Behavior: every key of a topic, of this broker or of a group with its value, where it comes from, its type, synonyms and
 //! documentation, as asked. The broker resource with an empty name has the values set for all brokers at run time. Values of
-//! sensitive keys are never shown.
+//! sensitive keys are never shown. A resource that is named twice is answered once.
 //!
 //! Version notes: v3: documentation and types (KIP-569).
 //!
@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use super::{Broker, Call, Outcome};
 use crate::base::ids::TopicName;
+use crate::base::limits;
 use crate::meta::Image;
 use crate::meta::image::{Resource, ResourceKind};
 use crate::settings::{Described, Dynamic, Overrides};
@@ -71,10 +72,14 @@ impl Layers {
 pub fn handle(call: Call<'_>, request: DescribeConfigsRequest, (): ()) -> Outcome<DescribeConfigsResponse> {
     let broker: &Broker = call.broker;
     let (synonyms, documentation) = (request.include_synonyms, request.include_documentation);
+    // A few bytes of request are kilobytes of answer: each resource is answered once, and not without end.
+    let mut seen = HashSet::new();
     let results = request
         .resources
         .into_iter()
-        .map(|resource| match describe(broker, &resource) {
+        .filter(|resource| seen.insert((resource.resource_type, resource.resource_name.clone())))
+        .enumerate()
+        .map(|(at, resource)| match described_if_within(broker, &resource, at) {
             Ok(rows) => {
                 let keys = resource.configuration_keys.filter(|keys| !keys.is_empty());
                 let keys: Option<HashSet<String>> = keys.map(|keys| keys.into_iter().collect());
@@ -101,6 +106,18 @@ pub fn handle(call: Call<'_>, request: DescribeConfigsRequest, (): ()) -> Outcom
         })
         .collect();
     Outcome::Now(DescribeConfigsResponse { results, ..Default::default() })
+}
+
+fn described_if_within(
+    broker: &Broker,
+    resource: &DescribeConfigsResource,
+    at: usize,
+) -> Result<Vec<DescribedConfig>, Refusal> {
+    if at < limits::DESCRIBED_RESOURCES_MAX {
+        return describe(broker, resource);
+    }
+    let message = format!("At most {} resources are described at once.", limits::DESCRIBED_RESOURCES_MAX);
+    Err((ErrorCode::INVALID_REQUEST, message))
 }
 
 fn trimmed(mut row: DescribedConfig, synonyms: bool, documentation: bool) -> DescribedConfig {

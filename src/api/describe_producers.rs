@@ -1,6 +1,8 @@
 //! DescribeProducers (key 61), version 0.
 //!
-//! Behavior: the producers that the log of each partition remembers (KIP-664).
+//! Behavior: the producers that the log of each partition remembers (KIP-664). A partition that is named twice is answered once.
+
+use std::collections::HashSet;
 
 use super::{Broker, Call, Outcome};
 use crate::topics::Topic;
@@ -12,12 +14,16 @@ use crate::wire::messages::describe_producers::{
 
 pub fn handle(call: Call<'_>, request: DescribeProducersRequest, (): ()) -> Outcome<DescribeProducersResponse> {
     let broker: &Broker = call.broker;
+    // A partition may have thousands of producers: each is answered once.
+    let mut seen = HashSet::new();
     let topics = request
         .topics
         .into_iter()
         .map(|topic| {
             let found = broker.registry.topic(&topic.name);
-            let partitions = topic.partition_indexes.iter().map(|index| row(found.as_deref(), *index)).collect();
+            let indexes = topic.partition_indexes.into_iter();
+            let indexes = indexes.filter(|index| seen.insert((topic.name.clone(), *index)));
+            let partitions = indexes.map(|index| row(found.as_deref(), index)).collect();
             DescribeProducersTopicResponse { name: topic.name, partitions }
         })
         .collect();

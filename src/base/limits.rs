@@ -20,6 +20,9 @@ pub const REPLY_BYTES_IN_FLIGHT_MAX: usize = 1024 * 1024;
 /// Replies of one connection that wait for their turn. Past it the connection is not read.
 pub const REPLIES_IN_FLIGHT_MAX: usize = 256;
 
+/// Resources that one DescribeConfigs answers: each is some ten kilobytes of memory for a dozen bytes of request.
+pub const DESCRIBED_RESOURCES_MAX: usize = 10_000;
+
 /// The bytes of a record batch's header (magic 2).
 pub const BATCH_HEADER_BYTES: usize = 61;
 

@@ -20,6 +20,7 @@ mod list_offsets;
 mod metadata;
 mod offset_for_leader_epoch;
 mod produce;
+mod review_amplify;
 mod review_connection;
 mod review_fetch;
 mod rig;
