@@ -34,36 +34,44 @@ pub fn handle(call: Call<'_>, request: CreateTopicsRequest, (): ()) -> Outcome<C
             *times.entry(topic.name.clone()).or_default() += 1;
         }
         let mut left = PARTITIONS_PER_REQUEST_MAX;
-        let mut topics = Vec::with_capacity(times.len());
+        let mut plans = Vec::with_capacity(times.len());
         for topic in request.topics {
             let repeated = times.get(&topic.name).is_some_and(|times| *times > 1);
-            let result = if repeated {
+            let plan = if repeated {
                 // One answer for all of them.
                 if times.insert(topic.name.clone(), usize::MAX) == Some(usize::MAX) {
                     continue;
                 }
                 Err((ErrorCode::INVALID_REQUEST, "Duplicate topic name.".to_owned()))
             } else {
-                create(&broker, &topic, request.validate_only, &mut left, &client).await
+                plan(&broker, &topic, &mut left, &client)
             };
-            topics.push(result.unwrap_or_else(|(error_code, message)| CreatableTopicResult {
-                name: topic.name,
+            plans.push((topic.name, plan));
+        }
+        let ids = if request.validate_only {
+            plans.iter().filter(|(_, plan)| plan.is_ok()).map(|_| Ok(Uuid::ZERO)).collect()
+        } else {
+            make(&broker, plans.iter().filter_map(|(_, plan)| plan.as_ref().ok()).cloned().collect()).await
+        };
+        let mut ids = ids.into_iter();
+        let topics = plans.into_iter().map(|(name, plan)| {
+            let made = plan.and_then(|plan| {
+                let id = ids.next().unwrap_or(Err((ErrorCode::UNKNOWN_SERVER_ERROR, String::new())))?;
+                Ok(row(&broker, plan, id))
+            });
+            made.unwrap_or_else(|(error_code, message)| CreatableTopicResult {
+                name,
                 error_code,
                 error_message: Some(message),
                 ..CreatableTopicResult::default()
-            }));
-        }
-        CreateTopicsResponse { topics, ..CreateTopicsResponse::default() }
+            })
+        });
+        CreateTopicsResponse { topics: topics.collect(), ..CreateTopicsResponse::default() }
     }))
 }
 
-async fn create(
-    broker: &Arc<Broker>,
-    asked: &CreatableTopic,
-    validate_only: bool,
-    left: &mut usize,
-    client: &str,
-) -> Result<CreatableTopicResult, Refusal> {
+/// Judges what is asked. Nothing is made yet.
+fn plan(broker: &Broker, asked: &CreatableTopic, left: &mut usize, client: &str) -> Result<NewTopic, Refusal> {
     let name = parse_name(&asked.name)?;
     broker.registry.check_new(&name).map_err(|error| errors::of_topic(&error))?;
     let partitions = partition_count(broker, asked)?;
@@ -72,29 +80,38 @@ async fn create(
     *left = left.checked_sub(partitions).ok_or_else(|| {
         (ErrorCode::POLICY_VIOLATION, "Excessively large number of partitions per request.".to_owned())
     })?;
-    let mut id = Uuid::ZERO;
-    if !validate_only {
-        let new = NewTopic { name: name.clone(), partitions: Some(partitions), configs: configs.clone() };
-        let topic = broker.registry.create_topic(new).await.map_err(|error| errors::of_topic(&error))?;
-        id = topic.id();
+    Ok(NewTopic { name, partitions: Some(partitions), configs })
+}
+
+/// Makes the topics, all in one change of the metadata; the id of each, or why it was not made.
+async fn make(broker: &Arc<Broker>, plans: Vec<NewTopic>) -> Vec<Result<Uuid, Refusal>> {
+    let count = plans.len();
+    match broker.registry.create_topics(plans).await {
+        Ok(made) => {
+            made.into_iter().map(|made| made.map(|topic| topic.id()).map_err(|error| errors::of_topic(&error))).collect()
+        }
+        Err(error) => vec![Err(errors::of_topic(&error)); count],
     }
-    let overrides: BTreeMap<String, String> = configs.into_iter().collect();
+}
+
+fn row(broker: &Broker, made: NewTopic, topic_id: Uuid) -> CreatableTopicResult {
+    let overrides: BTreeMap<String, String> = made.configs.into_iter().collect();
     let described = describe_configs::topic_rows(broker, &overrides);
-    let row = |row: describe_configs::TopicRow| CreatableTopicConfigResult {
+    let config = |row: describe_configs::TopicRow| CreatableTopicConfigResult {
         name: row.name.to_owned(),
         value: row.value,
         read_only: false,
         config_source: row.source,
         is_sensitive: false,
     };
-    Ok(CreatableTopicResult {
-        name: name.to_string(),
-        topic_id: id,
-        num_partitions: i32::try_from(partitions).unwrap_or(i32::MAX),
+    CreatableTopicResult {
+        name: made.name.to_string(),
+        topic_id,
+        num_partitions: made.partitions.and_then(|count| i32::try_from(count).ok()).unwrap_or(-1),
         replication_factor: 1,
-        configs: Some(described.into_iter().map(row).collect()),
+        configs: Some(described.into_iter().map(config).collect()),
         ..CreatableTopicResult::default()
-    })
+    }
 }
 
 fn parse_name(name: &str) -> Result<TopicName, Refusal> {

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use super::{Broker, Call, Outcome, errors};
 use crate::base::ids::Uuid;
+use crate::topics::Topic;
 use crate::wire::ErrorCode;
 use crate::wire::messages::delete_topics::{
     DeletableTopicResult, DeleteTopicState, DeleteTopicsFacts, DeleteTopicsRequest, DeleteTopicsResponse,
@@ -35,12 +36,33 @@ pub fn handle(call: Call<'_>, request: DeleteTopicsRequest, facts: DeleteTopicsF
         for id in ids.iter().flatten() {
             *times.entry(*id).or_default() += 1;
         }
-        let mut responses = Vec::with_capacity(topics.len());
-        for (topic, id) in topics.into_iter().zip(ids) {
-            let repeated = id.and_then(|id| times.get(&id)).is_some_and(|times| *times > 1);
-            responses.push(delete(&broker, topic, repeated).await);
+        let judged: Vec<_> = topics
+            .into_iter()
+            .zip(ids)
+            .map(|(topic, id)| {
+                let repeated = id.and_then(|id| times.get(&id)).is_some_and(|times| *times > 1);
+                judge(&broker, topic, repeated)
+            })
+            .collect();
+        let found = judged.iter().filter_map(|judged| judged.as_ref().ok()).map(|(_, topic)| Arc::clone(topic)).collect();
+        let deleted = broker.registry.delete_topics(found).await.map_err(|error| errors::of_topic(&error));
+        let mut existed = deleted.as_ref().map(|existed| existed.iter()).unwrap_or_default();
+        let row = |judged: Result<(DeleteTopicState, Arc<Topic>), DeletableTopicResult>| match (judged, &deleted) {
+            (Err(refused), _) => refused,
+            (Ok((asked, _)), Err((code, message))) => failed(asked, *code, Some(message)),
+            (Ok((_, topic)), Ok(_)) if existed.next() == Some(&true) => DeletableTopicResult {
+                name: Some(topic.name().to_string()),
+                topic_id: topic.id(),
+                error_code: ErrorCode::NONE,
+                error_message: None,
+            },
+            // Another client was quicker.
+            (Ok((asked, _)), Ok(_)) => unknown(asked),
+        };
+        DeleteTopicsResponse {
+            responses: judged.into_iter().map(row).collect(),
+            ..DeleteTopicsResponse::default()
         }
-        DeleteTopicsResponse { responses, ..DeleteTopicsResponse::default() }
     }))
 }
 
@@ -62,37 +84,35 @@ fn failed(topic: DeleteTopicState, error_code: ErrorCode, message: Option<&str>)
     }
 }
 
-async fn delete(broker: &Arc<Broker>, topic: DeleteTopicState, repeated: bool) -> DeletableTopicResult {
+fn unknown(topic: DeleteTopicState) -> DeletableTopicResult {
     let by_id = topic.topic_id != Uuid::ZERO;
-    if by_id && topic.name.is_some() {
-        return failed(topic, ErrorCode::INVALID_REQUEST, Some("You may not specify both topic name and topic id."));
-    }
-    if !by_id && topic.name.is_none() {
-        return failed(topic, ErrorCode::INVALID_REQUEST, Some("Neither topic name nor id were specified."));
-    }
-    if repeated {
-        let message = if by_id { "Duplicate topic id." } else { "Duplicate topic name." };
-        return failed(topic, ErrorCode::INVALID_REQUEST, Some(message));
-    }
-    let found = match (&topic.name, by_id) {
-        (_, true) => broker.registry.topic_by_id(&topic.topic_id).ok_or(ErrorCode::UNKNOWN_TOPIC_ID),
-        (Some(name), _) => broker.registry.topic(name).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
-        (None, _) => Err(ErrorCode::UNKNOWN_TOPIC_ID),
+    let error = if by_id { ErrorCode::UNKNOWN_TOPIC_ID } else { ErrorCode::UNKNOWN_TOPIC_OR_PARTITION };
+    failed(topic, error, Some("This server does not host this topic-partition."))
+}
+
+/// The topic to delete, or the row that says why not.
+fn judge(
+    broker: &Broker,
+    asked: DeleteTopicState,
+    repeated: bool,
+) -> Result<(DeleteTopicState, Arc<Topic>), DeletableTopicResult> {
+    let by_id = asked.topic_id != Uuid::ZERO;
+    let refused = match &asked.name {
+        Some(_) if by_id => Some("You may not specify both topic name and topic id."),
+        None if !by_id => Some("Neither topic name nor id were specified."),
+        _ if repeated && by_id => Some("Duplicate topic id."),
+        _ if repeated => Some("Duplicate topic name."),
+        _ => None,
     };
-    let found = match found {
-        Ok(found) => found,
-        Err(error) => return failed(topic, error, Some("This server does not host this topic-partition.")),
+    if let Some(message) = refused {
+        return Err(failed(asked, ErrorCode::INVALID_REQUEST, Some(message)));
+    }
+    let found = match &asked.name {
+        Some(name) => broker.registry.topic(name),
+        None => broker.registry.topic_by_id(&asked.topic_id),
     };
-    match broker.registry.delete_topic(&found).await {
-        Ok(()) => DeletableTopicResult {
-            name: Some(found.name().to_string()),
-            topic_id: found.id(),
-            error_code: ErrorCode::NONE,
-            error_message: None,
-        },
-        Err(error) => {
-            let (code, message) = errors::of_topic(&error);
-            failed(topic, code, Some(&message))
-        }
+    match found {
+        Some(topic) => Ok((asked, topic)),
+        None => Err(unknown(asked)),
     }
 }

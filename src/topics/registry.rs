@@ -73,6 +73,22 @@ impl NewTopic {
     }
 }
 
+/// A topic whose folders are there and whose metadata is not.
+struct Draft {
+    topic: Arc<Topic>,
+    made: Vec<Made>,
+}
+
+/// Folders of a deleted topic, and when they are to go.
+type Leftovers = (Duration, Vec<PathBuf>);
+
+/// A partition that nobody sees yet.
+struct Made {
+    index: PartitionIndex,
+    folder: PathBuf,
+    log: Log,
+}
+
 /// Yields 16 random bytes a call.
 pub type Random = Box<dyn FnMut() -> [u8; 16] + Send>;
 
@@ -205,16 +221,59 @@ impl Registry {
     /// # Errors
     /// As `TopicError` says; the topic does not exist then.
     pub async fn create_topic(self: &Arc<Self>, new: NewTopic) -> Result<Arc<Topic>, TopicError> {
-        let registry = Arc::clone(self);
-        aside(move || registry.create_topic_now(new)).await
+        self.create_topics(vec![new]).await?.pop().unwrap_or(Err(TopicError::Unknown))
     }
 
-    fn create_topic_now(&self, new: NewTopic) -> Result<Arc<Topic>, TopicError> {
+    /// Makes topics, in one batch of metadata; a result for each. On return they are durable and take appends.
+    ///
+    /// # Errors
+    /// As `TopicError` says; none of them exists then.
+    pub async fn create_topics(
+        self: &Arc<Self>,
+        new: Vec<NewTopic>,
+    ) -> Result<Vec<Result<Arc<Topic>, TopicError>>, TopicError> {
+        let registry = Arc::clone(self);
+        aside(move || registry.create_topics_now(&new)).await
+    }
+
+    fn create_topics_now(&self, new: &[NewTopic]) -> Result<Vec<Result<Arc<Topic>, TopicError>>, TopicError> {
         let _whole = AbortOnPanic;
         let mut random = self.changes.lock();
+        let (mut drafts, mut records) = (Vec::with_capacity(new.len()), Vec::new());
+        for new in new {
+            let draft = self.draft(new, &drafts, &mut records, &mut random);
+            drafts.push(draft);
+        }
+        let appended = if records.is_empty() { Ok(()) } else { self.append(records) };
+        if let Err(error) = appended {
+            drafts.into_iter().flatten().for_each(|draft| self.undo(draft.made));
+            return Err(error);
+        }
+        let show = |draft: Draft| {
+            self.show(&draft.topic, draft.made);
+            self.index.write().insert(&draft.topic);
+            tracing::info!(topic = %draft.topic.name(), partitions = draft.topic.partition_count(), "topic created");
+            draft.topic
+        };
+        Ok(drafts.into_iter().map(|draft| draft.map(show)).collect())
+    }
+
+    /// Makes folders and logs of a topic, and adds the records that will make it exist.
+    fn draft(
+        &self,
+        new: &NewTopic,
+        others: &[Result<Draft, TopicError>],
+        records: &mut Vec<Record>,
+        random: &mut Random,
+    ) -> Result<Draft, TopicError> {
         self.check_new(&new.name)?;
+        let key = new.name.collision_key();
+        if let Some(other) = others.iter().flatten().find(|other| other.topic.name().collision_key() == key) {
+            let (name, other) = (new.name.clone(), other.topic.name().clone());
+            return Err(if name == other { TopicError::Exists { name } } else { TopicError::Collides { name, other } });
+        }
         let count = new.partitions.unwrap_or_else(|| self.default_partitions());
-        let id = self.fresh_topic_id(&mut random);
+        let id = self.fresh_topic_id(random);
         let described = change::NewTopic {
             name: &new.name,
             id,
@@ -223,11 +282,9 @@ impl Registry {
         };
         let config = self.resolve_config(&new.configs.iter().cloned().collect());
         let topic = Arc::new(Topic::new(new.name.clone(), id, Arc::new(ArcSwap::from_pointee(config))));
-        let records = change::create_topic(&described, self.store.node());
-        self.make_partitions(&topic, 0..count, records, &mut random)?;
-        self.index.write().insert(&topic);
-        tracing::info!(topic = %new.name, partitions = count, "topic created");
-        Ok(topic)
+        let made = self.make_logs(&topic, 0..count, random)?;
+        records.extend(change::create_topic(&described, self.store.node()));
+        Ok(Draft { topic, made })
     }
 
     /// Adds partitions up to `count`. On return they take appends.
@@ -253,45 +310,50 @@ impl Registry {
         let image = self.store.image();
         let described = image.topic(topic.id()).ok_or(TopicError::Unknown)?;
         let records = change::create_partitions(described, wanted, self.store.node());
-        self.make_partitions(topic, now..count, records, &mut random)?;
+        let made = self.make_logs(topic, now..count, &mut random)?;
+        if let Err(error) = self.append(records) {
+            self.undo(made);
+            return Err(error);
+        }
+        self.show(topic, made);
         tracing::info!(topic = %topic.name(), partitions = count, "partitions added");
         Ok(())
     }
 
-    /// Makes folders and logs of new partitions, then their metadata, then shows them. If one fails, none of it stays.
-    fn make_partitions(
-        &self,
-        topic: &Topic,
-        indexes: Range<usize>,
-        records: Vec<Record>,
-        random: &mut Random,
-    ) -> Result<(), TopicError> {
+    /// Makes folders and logs of new partitions. If one fails, none of them stays.
+    fn make_logs(&self, topic: &Topic, indexes: Range<usize>, random: &mut Random) -> Result<Vec<Made>, TopicError> {
         let mut made = Vec::with_capacity(indexes.len());
-        let result = indexes
-            .map(|index| PartitionIndex(i32::try_from(index).unwrap_or(i32::MAX)))
-            .try_for_each(|index| {
-                let folder = self.data_dir.join(names::partition_folder(topic.name(), index));
-                let log = self.make_log(topic, &folder, random)?;
-                made.push((index, folder, log));
-                Ok(())
-            })
-            .and_then(|()| self.append(records));
-        if let Err(error) = result {
-            for (_, folder, log) in made {
-                drop(log);
-                if let Err(error) = self.disk.remove_folder(&folder) {
-                    tracing::warn!(folder = %folder.display(), %error, "remove folder of a topic that was not made");
+        for index in indexes {
+            let index = PartitionIndex(i32::try_from(index).unwrap_or(i32::MAX));
+            let folder = self.data_dir.join(names::partition_folder(topic.name(), index));
+            match self.make_log(topic, &folder, random) {
+                Ok(log) => made.push(Made { index, folder, log }),
+                Err(error) => {
+                    self.undo(made);
+                    return Err(error);
                 }
             }
-            return Err(error);
         }
+        Ok(made)
+    }
+
+    fn undo(&self, made: Vec<Made>) {
+        for Made { folder, log, .. } in made {
+            drop(log);
+            if let Err(error) = self.disk.remove_folder(&folder) {
+                tracing::warn!(folder = %folder.display(), %error, "remove folder of a topic that was not made");
+            }
+        }
+    }
+
+    /// Lets clients see partitions whose metadata is durable.
+    fn show(&self, topic: &Topic, made: Vec<Made>) {
         let mut partitions = topic.partitions().to_vec();
-        partitions.extend(made.into_iter().map(|(index, _, log)| {
+        partitions.extend(made.into_iter().map(|made| {
             let (config, shared) = (Arc::clone(topic.config()), Arc::clone(&self.shared));
-            Partition::new(topic.name().clone(), index, log, FIRST_LEADER_EPOCH, config, shared)
+            Partition::new(topic.name().clone(), made.index, made.log, FIRST_LEADER_EPOCH, config, shared)
         }));
         topic.set_partitions(partitions);
-        Ok(())
     }
 
     fn make_log(&self, topic: &Topic, folder: &Path, random: &mut Random) -> Result<Log, TopicError> {
@@ -309,27 +371,48 @@ impl Registry {
         Ok(begun?)
     }
 
-    /// Deletes a topic. On return it is gone from the metadata, durably; its folders are renamed and removed after
-    /// `file.delete.delay.ms`.
+    /// Deletes topics, in one batch of metadata. On return they are gone from it, durably; their folders are renamed and removed
+    /// after `file.delete.delay.ms`. Says of each whether it was there.
     ///
     /// # Errors
-    /// As `TopicError` says.
-    pub async fn delete_topic(self: &Arc<Self>, topic: &Arc<Topic>) -> Result<(), TopicError> {
-        let (registry, deleted) = (Arc::clone(self), Arc::clone(topic));
-        let folders = aside(move || registry.delete_topic_now(&deleted)).await?;
-        let delay = Duration::from_millis(topic.config().load().file_delete_delay_ms);
-        self.remove_later(folders, delay);
-        Ok(())
+    /// As `TopicError` says: nothing was deleted.
+    pub async fn delete_topics(self: &Arc<Self>, topics: Vec<Arc<Topic>>) -> Result<Vec<bool>, TopicError> {
+        let registry = Arc::clone(self);
+        let (existed, folders) = aside(move || registry.delete_topics_now(&topics)).await?;
+        for (delay, folders) in folders {
+            self.remove_later(folders, delay);
+        }
+        Ok(existed)
     }
 
-    fn delete_topic_now(&self, topic: &Topic) -> Result<Vec<PathBuf>, TopicError> {
+    fn delete_topics_now(&self, topics: &[Arc<Topic>]) -> Result<(Vec<bool>, Vec<Leftovers>), TopicError> {
         let _whole = AbortOnPanic;
         let mut random = self.changes.lock();
-        if self.topic_by_id(&topic.id()).is_none() {
-            return Err(TopicError::Unknown);
+        let existed: Vec<bool> = topics.iter().map(|topic| self.topic_by_id(&topic.id()).is_some()).collect();
+        let deleted = || topics.iter().zip(&existed).filter_map(|(topic, existed)| existed.then_some(topic));
+        let records: Vec<Record> = deleted().flat_map(|topic| change::delete_topic(topic.id())).collect();
+        if records.is_empty() {
+            return Ok((existed, Vec::new()));
         }
-        self.append(change::delete_topic(topic.id()))?;
-        self.index.write().remove(topic);
+        self.append(records)?;
+        let mut leftovers = Vec::new();
+        for topic in deleted() {
+            self.index.write().remove(topic);
+            let delay = Duration::from_millis(topic.config().load().file_delete_delay_ms);
+            leftovers.push((delay, self.rename_deleted(topic, &mut random)));
+            tracing::info!(topic = %topic.name(), "topic deleted");
+        }
+        if let Err(error) = self.disk.sync_folder(&self.data_dir) {
+            tracing::warn!(%error, "sync data directory after deletion");
+        }
+        // A recovery point that outlives its topic would make a torn tail of the next one of that name look like damage.
+        if let Err(error) = self.write_checkpoints() {
+            tracing::warn!(%error, "write checkpoints after deletion");
+        }
+        Ok((existed, leftovers))
+    }
+
+    fn rename_deleted(&self, topic: &Topic, random: &mut Random) -> Vec<PathBuf> {
         let mut renamed = Vec::new();
         for partition in topic.partitions().iter() {
             partition.delete();
@@ -342,15 +425,7 @@ impl Registry {
                 Err(error) => tracing::warn!(folder = %folder.display(), %error, "rename deleted partition"),
             }
         }
-        if let Err(error) = self.disk.sync_folder(&self.data_dir) {
-            tracing::warn!(%error, "sync data directory after deletion");
-        }
-        // A recovery point that outlives its topic would make a torn tail of the next one of that name look like damage.
-        if let Err(error) = self.write_checkpoints() {
-            tracing::warn!(%error, "write checkpoints after deletion");
-        }
-        tracing::info!(topic = %topic.name(), "topic deleted");
-        Ok(renamed)
+        renamed
     }
 
     /// Removes folders of deleted partitions after a delay. What a stop leaves is scheduled again at the next start.

@@ -21,6 +21,7 @@ mod metadata;
 mod offset_for_leader_epoch;
 mod produce;
 mod review_amplify;
+mod review_batches;
 mod review_connection;
 mod review_fetch;
 mod rig;
