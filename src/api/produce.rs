@@ -101,9 +101,6 @@ fn append(
     appended: &mut Vec<Appended>,
 ) -> ProducePartitionResponse {
     let index = data.index;
-    if terms.acks == Acks::All && partition.lacks_replicas() {
-        return refused(index, ErrorCode::NOT_ENOUGH_REPLICAS);
-    }
     let now = broker.clock.wall();
     let bytes = data.records.unwrap_or_default();
     let size = bytes.len();

@@ -27,8 +27,6 @@ pub struct TopicConfig {
     pub durability: Durability,
     /// `flush.messages=1`: every append waits for a sync.
     pub sync_every_append: bool,
-    /// `min.insync.replicas`.
-    pub min_insync_replicas: i64,
     /// `durability.interval.bytes`.
     pub interval_bytes: u64,
     /// What batches must fulfil; `now` and `zstd_allowed` are filled in by request.
@@ -85,7 +83,6 @@ impl TopicConfig {
             log: Arc::new(log),
             durability,
             sync_every_append: long("flush.messages") == 1,
-            min_insync_replicas: long("min.insync.replicas"),
             interval_bytes: u64::try_from(settings.long("durability.interval.bytes")).unwrap_or(u64::MAX),
             rules,
             file_delete_delay_ms: u64::try_from(long("file.delete.delay.ms")).unwrap_or(0),

@@ -277,11 +277,6 @@ impl Partition {
         Ok(appended)
     }
 
-    /// True if the topic demands more copies than there are (`min.insync.replicas`): acks=all is refused.
-    pub fn lacks_replicas(&self) -> bool {
-        self.config.load().min_insync_replicas > 1
-    }
-
     /// True once everything below `end` may be acknowledged.
     pub fn is_acknowledged(&self, end: Offset) -> bool {
         self.reader.high_watermark() >= end

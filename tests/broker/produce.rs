@@ -631,12 +631,13 @@ fn the_answer_of_an_old_version_is_no_longer_than_its_fields() {
 }
 
 #[test]
-fn more_copies_than_there_are_refuse_acks_all_only() {
+fn more_copies_in_sync_than_there_are_replicas_are_not_waited_for() {
+    // Kafka 4 bounds `min.insync.replicas` by the replicas of the partition; a topic made elsewhere often brings a 2 along.
     let mut client = client();
     let topic = fresh("min-isr");
     client.create(&topic, 1, &[("min.insync.replicas", "2")]);
-    for (acks, error) in [(-1, 19), (1, 0)] {
+    for acks in [-1, 1] {
         let answer = client.call(&produce_request(&topic, 0, acks, batch(&["a"])), BY_NAME);
-        assert_eq!(answer.responses[0].partition_responses[0].error_code.0, error, "acks {acks}");
+        assert_eq!(answer.responses[0].partition_responses[0].error_code.0, 0, "acks {acks}");
     }
 }
