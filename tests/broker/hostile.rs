@@ -2,16 +2,39 @@
 //! `docs/TESTING.md`'s terms: hostile bytes on a live broker). Seeds are printed; `replay_one_seed` runs one again.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use klamm::api::TABLE;
-use klamm::wire::frame;
+use klamm::base::ids::Uuid;
+use klamm::record::compression::Codec;
 use klamm::wire::messages::api_versions::ApiVersionsRequest;
-use klamm::wire::messages::create_topics::{CreatableTopic, CreateTopicsRequest};
-use klamm::wire::messages::metadata::MetadataRequest;
+use klamm::wire::messages::create_partitions::{CreatePartitionsRequest, CreatePartitionsTopic};
+use klamm::wire::messages::create_topics::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest};
+use klamm::wire::messages::delete_topics::{DeleteTopicState, DeleteTopicsRequest};
+use klamm::wire::messages::describe_cluster::DescribeClusterRequest;
+use klamm::wire::messages::describe_configs::{DescribeConfigsRequest, DescribeConfigsResource};
+use klamm::wire::messages::describe_log_dirs::{DescribableLogDirTopic, DescribeLogDirsRequest};
+use klamm::wire::messages::describe_producers::{DescribeProducersRequest, DescribeProducersTopic};
+use klamm::wire::messages::describe_quorum::{DescribeQuorumPartition, DescribeQuorumRequest, DescribeQuorumTopic};
+use klamm::wire::messages::describe_topic_partitions::{
+    DescribeTopicPartitionsRequest, DescribeTopicPartitionsTopic, TopicPartitionCursor,
+};
+use klamm::wire::messages::fetch::{FetchRequest, ForgottenTopic};
+use klamm::wire::messages::init_producer_id::InitProducerIdRequest;
+use klamm::wire::messages::list_config_resources::ListConfigResourcesRequest;
+use klamm::wire::messages::metadata::{MetadataRequest, MetadataRequestTopic};
+use klamm::wire::messages::offset_for_leader_epoch::{
+    OffsetForLeaderEpochRequest, OffsetForLeaderPartition, OffsetForLeaderTopic,
+};
+use klamm::wire::{Request, frame};
 
-use crate::rig::{BY_NAME, Client, PATIENCE, Rig, batch, fetch_request, list_offsets_request, produce_request, values};
+use crate::rig::{
+    self, BY_NAME, Client, PATIENCE, Rig, batch, coded, fetch_request, list_offsets_request, produce_request,
+    records_of, values,
+};
 
 /// A small generator of random numbers (xorshift64*), the same for the same seed.
 struct Dice(u64);
@@ -22,6 +45,10 @@ impl Dice {
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
         self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    fn byte(&mut self) -> u8 {
+        self.next().to_le_bytes()[0]
     }
 
     fn below(&mut self, bound: usize) -> usize {
@@ -47,21 +74,53 @@ fn connect(address: SocketAddr) -> TcpStream {
     stream
 }
 
-/// Sends bytes and the end of them, then reads whatever comes until the broker closes.
-fn attack(address: SocketAddr, bytes: &[u8]) {
+/// Sends bytes and the end of them, then reads whatever comes until the broker closes. False if it does not close soon, which
+/// only a fetch that waits may cause.
+fn attack(address: SocketAddr, bytes: &[u8]) -> bool {
     let mut stream = connect(address);
+    stream.set_read_timeout(Some(Duration::from_secs(2))).expect("an open socket");
     // The broker may have closed already: then the rest is refused, which is fine.
     let _ = stream.write_all(bytes);
-    let _ = stream.shutdown(std::net::Shutdown::Write);
+    let _ = stream.shutdown(Shutdown::Write);
     let mut sink = [0; 4096];
     loop {
         match stream.read(&mut sink) {
-            Ok(0) => return,
+            Ok(0) => return true,
             Ok(_) => {}
-            Err(error) if error.kind() == ErrorKind::ConnectionReset => return,
-            Err(error) => panic!("the broker neither answers nor closes: {error}"),
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => return true,
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => return false,
+            Err(error) => panic!("read from the broker: {error}"),
         }
     }
+}
+
+/// Runs an attack on topic `good`, whose id it gets, beside a client that produces and fetches and must notice nothing of it.
+fn beside_a_client(attack: impl FnOnce(&Rig, Uuid)) {
+    let rig = rig();
+    let good = rig.client().create("good", 1, &[]);
+    rig.client().create("bystander", 1, &[]);
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let bystander = scope.spawn(|| {
+            let mut client = rig.client();
+            let mut rounds = 0i64;
+            while !over.load(Ordering::Relaxed) || rounds == 0 {
+                let began = Instant::now();
+                assert_eq!(client.append("bystander", 0, batch(&["well"])), rounds);
+                assert_eq!(values(&client.fetch("bystander", 0, rounds).records), ["well"]);
+                assert!(began.elapsed() < Duration::from_secs(5), "others wait for a hostile peer");
+                rounds += 1;
+            }
+        });
+        let done = std::panic::catch_unwind(AssertUnwindSafe(|| attack(&rig, good)));
+        over.store(true, Ordering::Relaxed);
+        bystander.join().expect("the bystander notices nothing");
+        if let Err(panic) = done {
+            std::panic::resume_unwind(panic);
+        }
+    });
+    check_serves(&rig, "good");
+    assert_eq!(rig::panics(), 0, "the broker panicked");
 }
 
 /// The broker still works for somebody who behaves.
@@ -87,87 +146,198 @@ fn framed(body: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn valid_frames(topic: &str) -> Vec<Vec<u8>> {
-    let records = batch(&["a", "b", "c"]);
-    let create = CreateTopicsRequest {
-        topics: vec![CreatableTopic {
-            name: "made".into(),
-            num_partitions: 1,
-            replication_factor: 1,
-            ..Default::default()
-        }],
-        ..Default::default()
+/// A request as it is framed in each version that is served.
+fn in_every_version<R: Request>(frames: &mut Vec<Vec<u8>>, request: &R) {
+    let row = TABLE.iter().find(|row| row.key == R::KEY).expect("a served key");
+    frames.extend((row.served.0..=row.served.1).map(|version| frame::request(request, version, 1, Some("x"))));
+}
+
+/// Requests of every key in every version, none of which changes much if it is executed.
+fn valid_frames(good: Uuid) -> Vec<Vec<u8>> {
+    let text = |text: &str| text.to_owned();
+    let mut frames = Vec::new();
+    let all = &mut frames;
+    let mut produce = produce_request("good", 0, 1, batch(&["a", "b", "c"]));
+    produce.topic_data[0].topic_id = good;
+    in_every_version(all, &produce);
+    let mut fetch = fetch_request("good", &[(0, 0)]);
+    fetch.topics[0].topic_id = good;
+    fetch.forgotten_topics_data = vec![ForgottenTopic { topic: text("good"), topic_id: good, partitions: vec![0] }];
+    in_every_version(all, &fetch);
+    in_every_version(all, &FetchRequest { session_epoch: 0, forgotten_topics_data: vec![], ..fetch });
+    in_every_version(all, &list_offsets_request("good", &[(0, -1), (0, 5)]));
+    let topics = Some(vec![MetadataRequestTopic { name: Some(text("good")), topic_id: Uuid::ZERO }]);
+    in_every_version(all, &MetadataRequest { topics, allow_auto_topic_creation: false, ..Default::default() });
+    let (client_software_name, client_software_version) = (text("x"), text("1"));
+    in_every_version(all, &ApiVersionsRequest { client_software_name, client_software_version, ..Default::default() });
+    let topic = CreatableTopic {
+        name: text("made"),
+        num_partitions: 1,
+        replication_factor: 1,
+        assignments: vec![],
+        configs: vec![CreatableTopicConfig { name: text("retention.ms"), value: Some(text("1")) }],
     };
-    let mut frames = vec![frame::request(&ApiVersionsRequest::default(), 0, 1, Some("x"))];
-    for version in [3, 9, BY_NAME] {
-        frames.push(frame::request(&produce_request(topic, 0, 1, records.clone()), version, 2, Some("x")));
-    }
-    for version in [4, 7, 11, BY_NAME] {
-        let mut request = fetch_request(topic, &[(0, 0)]);
-        request.max_wait_ms = 0;
-        frames.push(frame::request(&request, version, 3, None));
-    }
-    for version in [1, 6, 11] {
-        frames.push(frame::request(&list_offsets_request(topic, &[(0, -1), (0, 5)]), version, 4, None));
-    }
-    for version in [0, 9, 13] {
-        frames.push(frame::request(&MetadataRequest::default(), version, 5, None));
-    }
-    for version in [2, 7] {
-        frames.push(frame::request(&create, version, 6, None));
-    }
+    in_every_version(all, &CreateTopicsRequest { topics: vec![topic], timeout_ms: 1, validate_only: true });
+    let topics = vec![DeleteTopicState { name: Some(text("never")), topic_id: Uuid::ZERO }];
+    in_every_version(all, &DeleteTopicsRequest { topics, topic_names: vec![text("never")], timeout_ms: 1 });
+    in_every_version(all, &InitProducerIdRequest::default());
+    let partitions = vec![OffsetForLeaderPartition::default()];
+    let topics = vec![OffsetForLeaderTopic { topic: text("good"), partitions }];
+    in_every_version(all, &OffsetForLeaderEpochRequest { replica_id: -1, topics });
+    let configuration_keys = Some(vec![text("retention.ms")]);
+    let resources = vec![DescribeConfigsResource { resource_type: 2, resource_name: text("good"), configuration_keys }];
+    in_every_version(all, &DescribeConfigsRequest { resources, ..Default::default() });
+    let topics = Some(vec![DescribableLogDirTopic { topic: text("good"), partitions: vec![0] }]);
+    in_every_version(all, &DescribeLogDirsRequest { topics });
+    let topics = vec![CreatePartitionsTopic { name: text("good"), count: 2, assignments: None }];
+    in_every_version(all, &CreatePartitionsRequest { topics, timeout_ms: 1, validate_only: true });
+    let partitions = vec![DescribeQuorumPartition { partition_index: 0 }];
+    let topics = vec![DescribeQuorumTopic { topic_name: text("__cluster_metadata"), partitions }];
+    in_every_version(all, &DescribeQuorumRequest { topics });
+    in_every_version(all, &DescribeClusterRequest::default());
+    let topics = vec![DescribeProducersTopic { name: text("good"), partition_indexes: vec![0] }];
+    in_every_version(all, &DescribeProducersRequest { topics });
+    in_every_version(all, &ListConfigResourcesRequest { resource_types: vec![2] });
+    let topics = vec![DescribeTopicPartitionsTopic { name: text("good") }];
+    let cursor = Some(TopicPartitionCursor { topic_name: text("good"), partition_index: 0 });
+    in_every_version(all, &DescribeTopicPartitionsRequest { topics, cursor, ..Default::default() });
     frames
+}
+
+/// Fetches that were made to wait are few; a broker that hangs is not.
+fn check_waits(waits: usize, attacks: usize) {
+    assert!(waits <= 2 + attacks / 200, "{waits} of {attacks} connections were neither answered nor closed");
 }
 
 fn random_bodies(rig: &Rig, seed: u64) {
     let mut dice = Dice(seed);
+    let (mut waits, mut attacks) = (0, 0);
     for row in TABLE {
         for version in row.served.0..=row.served.1 {
-            let mut body = header(row.key.as_i16(), version);
-            let length = dice.below(200);
-            body.extend((0..length).map(|_| if dice.below(3) == 0 { 0xff } else { dice.next() as u8 }));
-            attack(rig.client().address(), &framed(&body));
+            for _ in 0..4 {
+                let mut body = header(row.key.as_i16(), version);
+                let length = dice.below(200);
+                body.extend((0..length).map(|_| if dice.below(3) == 0 { 0xff } else { dice.byte() }));
+                waits += usize::from(!attack(rig.client().address(), &framed(&body)));
+                attacks += 1;
+            }
+        }
+    }
+    check_waits(waits, attacks);
+}
+
+/// Changes a body behind its key and version: bytes, counts, or its end.
+fn mutate(dice: &mut Dice, body: &mut Vec<u8>) {
+    for _ in 0..=dice.below(3) {
+        let at = 4 + dice.below(body.len() - 4);
+        match dice.below(6) {
+            0 => body.truncate(at.max(10)),
+            1 => {
+                let more = dice.below(30);
+                body.extend((0..more).map(|_| dice.byte()));
+            }
+            2 => {
+                let count = [i32::MAX, i32::MIN, -2, 1 << 16, 1_000_001][dice.below(5)].to_be_bytes();
+                for (old, new) in body[at..].iter_mut().zip(count) {
+                    *old = new;
+                }
+            }
+            3 => {
+                // A compact count of four thousand million, or a varint without an end.
+                for (old, new) in body[at..].iter_mut().zip([0xff, 0xff, 0xff, 0xff, [0x0f, 0xff][dice.below(2)]]) {
+                    *old = new;
+                }
+            }
+            _ => body[at] = [0, 1, 0x7f, 0x80, 0xff, dice.byte()][dice.below(6)],
         }
     }
 }
 
-fn mutated_frames(rig: &Rig, seed: u64, rounds: usize) {
+fn mutated_frames(rig: &Rig, good: Uuid, seed: u64, of_each: usize) {
     let mut dice = Dice(seed);
-    let frames = valid_frames("good");
-    for _ in 0..rounds {
-        let mut bytes = frames[dice.below(frames.len())].clone();
-        for _ in 0..=dice.below(4) {
-            let at = 4 + dice.below(bytes.len() - 4);
-            bytes[at] = if dice.below(2) == 0 { [0, 1, 0x7f, 0x80, 0xff][dice.below(5)] } else { dice.next() as u8 };
+    let (mut waits, mut attacks) = (0, 0);
+    for frame in valid_frames(good) {
+        assert!(attack(rig.client().address(), &frame), "a valid frame is answered: {frame:?}");
+        for _ in 0..of_each {
+            let mut body = frame[4..].to_vec();
+            mutate(&mut dice, &mut body);
+            waits += usize::from(!attack(rig.client().address(), &framed(&body)));
+            attacks += 1;
         }
-        attack(rig.client().address(), &bytes);
     }
+    check_waits(waits, attacks);
+}
+
+/// Sends batches with wrong bytes, half of them under a CRC that fits. What is accepted must be readable as it was counted.
+fn mutated_batches(rig: &Rig, seed: u64, of_each: usize) {
+    let mut dice = Dice(seed);
+    let mut client = rig.client();
+    let mut end = client.fetch("good", 0, 0).high_watermark;
+    for codec in Codec::ALL {
+        for round in 0..of_each {
+            let mut bytes = coded(codec, &["one", "two and more of it", ""]).to_vec();
+            for _ in 0..=dice.below(3) {
+                // Not the length: that is of the frame.
+                let at = 12 + dice.below(bytes.len() - 12);
+                bytes[at] = [0, 1, 0x7f, 0x80, 0xff, dice.byte()][dice.below(6)];
+            }
+            if round % 2 == 0 {
+                let crc = crc32c::crc32c(&bytes[21..]);
+                bytes[17..21].copy_from_slice(&crc.to_be_bytes());
+            }
+            let row = client.produce("good", 0, bytes.clone());
+            if row.error_code.0 != 0 {
+                assert_eq!(row.base_offset, -1);
+                assert_eq!(client.fetch("good", 0, end).high_watermark, end, "refused and yet written: {bytes:?}");
+                continue;
+            }
+            assert_eq!(row.base_offset, end);
+            let fetched = client.fetch("good", 0, end);
+            let offsets: Vec<i64> = records_of(&fetched.records).iter().map(|record| record.offset).collect();
+            assert_eq!(offsets, (end..fetched.high_watermark).collect::<Vec<_>>(), "{codec:?}: {bytes:?}");
+            end = fetched.high_watermark;
+        }
+    }
+}
+
+#[test]
+fn mutated_batches_are_refused_or_readable() {
+    beside_a_client(|rig, _| mutated_batches(rig, new_seed(), 300));
 }
 
 #[test]
 fn random_bodies_of_every_key_and_version_leave_the_broker_serving() {
-    let rig = rig();
-    rig.client().create("good", 1, &[]);
-    random_bodies(&rig, new_seed());
-    check_serves(&rig, "good");
+    beside_a_client(|rig, _| random_bodies(rig, new_seed()));
 }
 
 #[test]
-fn mutated_frames_leave_the_broker_serving() {
-    let rig = rig();
-    rig.client().create("good", 1, &[]);
-    mutated_frames(&rig, new_seed(), 600);
-    check_serves(&rig, "good");
+fn mutated_frames_of_every_key_and_version_leave_the_broker_serving() {
+    beside_a_client(|rig, good| mutated_frames(rig, good, new_seed(), 20));
+}
+
+#[test]
+fn every_beginning_of_a_frame_is_refused_or_answered() {
+    beside_a_client(|rig, good| {
+        let mut frames = valid_frames(good);
+        frames.truncate(30);
+        for frame in &frames {
+            for end in 10..frame.len() - 4 {
+                assert!(attack(rig.client().address(), &framed(&frame[4..4 + end])), "{end} of {frame:?}");
+            }
+            // The whole length is announced, and the end never comes.
+            assert!(attack(rig.client().address(), &frame[..frame.len() - 1]));
+        }
+    });
 }
 
 /// To look at a failure again: the seed that it printed.
 #[test]
 fn replay_one_seed() {
-    let rig = rig();
-    rig.client().create("good", 1, &[]);
-    random_bodies(&rig, 1);
-    mutated_frames(&rig, 1, 50);
-    check_serves(&rig, "good");
+    beside_a_client(|rig, good| {
+        random_bodies(rig, 1);
+        mutated_frames(rig, good, 1, 2);
+        mutated_batches(rig, 1, 20);
+    });
 }
 
 #[test]

@@ -37,10 +37,28 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 /// A name for everything a test asks a broker of; 12 is the last version of Produce and Fetch that names topics.
 pub const BY_NAME: i16 = 12;
 
+const BROKER_THREAD: &str = "broker-thread";
+
+static PANICS: AtomicU32 = AtomicU32::new(0);
+
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+    // A panic of a connection's task looks like a closed connection from outside: it is counted here.
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if std::thread::current().name() == Some(BROKER_THREAD) {
+            PANICS.fetch_add(1, Ordering::Relaxed);
+        }
+        before(panic);
+    }));
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    builder.worker_threads(2).max_blocking_threads(32).enable_all().build().expect("a runtime")
+    builder.worker_threads(2).max_blocking_threads(32).thread_name(BROKER_THREAD).enable_all();
+    builder.build().expect("a runtime")
 });
+
+/// How often a thread of any broker in this process panicked.
+pub fn panics() -> u32 {
+    PANICS.load(Ordering::Relaxed)
+}
 
 static SHARED: LazyLock<Rig> = LazyLock::new(|| Rig::with(&[]));
 
