@@ -137,7 +137,7 @@ pub(super) static ROWS: &[Row] = &[
     broker("min.insync.replicas", Int, Is("1"))
         .dynamic()
         .valid(AtLeast(1))
-        .doc("Copies that must hold a record before acks=all is answered. More than 1 refuses such writes."),
+        .doc("Copies that must hold a record before acks=all is answered. There is one, so a larger number waits for one too, as in Kafka."),
     broker("num.partitions", Int, Is("1"))
         .valid(AtLeast(1))
         .doc("Partitions of a topic that is created without a number."),

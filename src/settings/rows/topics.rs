@@ -93,7 +93,7 @@ pub(super) static ROWS: &[Row] = &[
     topic("min.insync.replicas", Int, Is("1"))
         .valid(AtLeast(1))
         .falls_back_to("min.insync.replicas")
-        .doc("Copies that must hold a record before acks=all is answered. More than 1 refuses such writes."),
+        .doc("Copies that must hold a record before acks=all is answered. There is one, so a larger number waits for one too, as in Kafka."),
     topic("preallocate", Boolean, Is("false"))
         .falls_back_to("log.preallocate").later(PREALLOCATION),
     topic("remote.copy.lag.bytes", Long, Is("-1"))
