@@ -15,28 +15,29 @@ use crate::support::broker::{Kind, Shared, kinds, shared};
 use crate::support::clients::{Java, python};
 use crate::support::process::run;
 use crate::support::{tests_folder, turn};
+use crate::text_file::{CODECS, codec_on_disk, librdkafka_writes};
 
 #[test]
 fn kafka_python_sees_what_it_sees_of_apache_kafka() {
     let _turn = turn();
     let python = need!(python());
-    check("kafka-python", |broker| exercise(&python, "kafka-python", broker));
+    check("kafka-python", |broker, prefix| exercise(&python, "kafka-python", broker, prefix));
 }
 
 #[test]
 fn confluent_kafka_sees_what_it_sees_of_apache_kafka() {
     let _turn = turn();
     let python = need!(python());
-    check("confluent", |broker| exercise(&python, "confluent", broker));
+    check("confluent", |broker, prefix| exercise(&python, "confluent", broker, prefix));
 }
 
 #[test]
 fn the_java_client_sees_what_it_sees_of_apache_kafka() {
     let _turn = turn();
     let java = need!(Java::find());
-    check("java", |broker| {
+    check("java", |broker, prefix| {
         let mut command = java.program(&programs().join("Exercise.java"));
-        command.args([&broker.bootstrap, &prefix("java")]);
+        command.args([&broker.bootstrap, prefix]);
         command
     });
 }
@@ -45,9 +46,9 @@ fn programs() -> PathBuf {
     tests_folder().join("interop/clients")
 }
 
-fn exercise(python: &Path, client: &str, broker: &Shared) -> Command {
+fn exercise(python: &Path, client: &str, broker: &Shared, prefix: &str) -> Command {
     let mut command = Command::new(python);
-    command.arg(programs().join("exercise.py")).args([client, &broker.bootstrap, &prefix(client)]);
+    command.arg(programs().join("exercise.py")).args([client, &broker.bootstrap, prefix]);
     command
 }
 
@@ -57,9 +58,10 @@ fn prefix(client: &str) -> String {
     format!("{client}{}", RUNS.fetch_add(1, Ordering::Relaxed))
 }
 
-fn check(client: &str, program: impl Fn(&Shared) -> Command) {
+fn check(client: &str, program: impl Fn(&Shared, &str) -> Command) {
     for kind in kinds() {
-        let printed = run(&mut program(&shared(kind)), Duration::from_secs(300)).out();
+        let (broker, prefix) = (shared(kind), prefix(client));
+        let printed = run(&mut program(&broker, &prefix), Duration::from_secs(300)).out();
         let mut got: Map<String, Value> = serde_json::from_str(&printed).expect("the program prints a document");
         if let (Kind::Klamm, Some(Value::Object(configs))) = (kind, got.get_mut("all configs of a topic")) {
             assert!(configs.remove("durability.mode").is_some(), "Klamm's own topic config is listed");
@@ -69,7 +71,18 @@ fn check(client: &str, program: impl Fn(&Shared) -> Command) {
         let wanted: Map<String, Value> = serde_json::from_str(&wanted).expect("parse what is expected");
         let faults = differences(&wanted, &got);
         assert!(faults.is_empty(), "{client} on {kind:?}:\n{}", faults.join("\n"));
+        check_codecs(client, kind, &broker, &prefix);
     }
+}
+
+/// A client that was silently content with plain batches would see the same records.
+fn check_codecs(client: &str, kind: Kind, broker: &Shared, prefix: &str) {
+    let on_disk = |topic: &str| codec_on_disk(&broker.data.join(format!("{prefix}-{topic}-0")));
+    for (codec, code) in CODECS {
+        let code = if client == "confluent" { librdkafka_writes(kind, codec) } else { code };
+        assert_eq!(on_disk(&format!("codec-{codec}")), code, "{codec} of {client} on {kind:?}");
+    }
+    assert_eq!(on_disk("recompressed"), 4, "{client} on {kind:?}: the topic wants zstd");
 }
 
 /// What a file of `expected/` holds; blessed, it holds what was got from Apache Kafka.

@@ -283,7 +283,7 @@ class Confluent:
             try:
                 return consumer.get_watermark_offsets(self.ck.TopicPartition(topic, 0), timeout=30)
             except self.ck.KafkaException as error:
-                if error.args[0].code() not in (3, 6) or time.monotonic() > deadline:
+                if error.args[0].code() not in (3, 6, -188, -190) or time.monotonic() > deadline:
                     raise
                 time.sleep(0.05)
 

@@ -8,7 +8,7 @@
 // Values of up to 64 bytes are base64; longer ones "sha256:LENGTH:first 16 hex digits". An area that the broker
 // does not serve (no authorizer, old version) is {"unavailable": "ERROR_NAME"}.
 // {"unsupported": true} stands for an area whose requests the broker does not know; differences pass over such areas.
-// A PATH is keys joined by "/" ("/" within a key is "~1"), "*" matching any one key, and stands for everything below it.
+// A PATH is keys joined by "/" ("/" within a key is "~1"), "*" matching any one key or a part of it, and stands for everything below it.
 // In differences "-" marks what only A has, "+" what only B has, "!" what changed from A to B.
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -515,7 +515,7 @@ public class Dump {
             args.remove(i);
             String path = args.remove(i).replaceAll("^/|/$", "");
             ignore.add(Pattern.compile(List.of(path.split("/")).stream()
-                .map(k -> k.equals("*") ? "[^/]*" : Pattern.quote(k)).collect(Collectors.joining("/")) + "(/.*)?"));
+                .map(k -> List.of(k.split("\\*", -1)).stream().map(Pattern::quote).collect(Collectors.joining("[^/]*"))).collect(Collectors.joining("/")) + "(/.*)?"));
         }
         if (args.size() != 2) throw new IllegalArgumentException("--diff takes two files");
         ObjectMapper json = new ObjectMapper();
