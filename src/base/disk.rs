@@ -11,8 +11,13 @@ use std::io::{self, IoSlice};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
+
+/// How often, and with what pause, a folder to be synced is tried to be opened while the process may open no more files.
+const OPEN_FOLDER_TRIES: u32 = 200;
+const OPEN_FOLDER_PAUSE: Duration = Duration::from_millis(10);
 
 /// How a file is opened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -187,9 +192,16 @@ pub fn parent(path: &Path) -> &Path {
     }
 }
 
-/// True if the error says that there is no room (decision D10): the write may be tried again later.
+/// True if the error says that there is no room, on the disk or for another open file (decision D10): nothing is broken, and
+/// it may be tried again later.
 pub fn is_no_space(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) || is_no_files(error)
+}
+
+/// True if the error says that the process, or the machine, may open no more files.
+fn is_no_files(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
 }
 
 /// A file locked against every other process until this is dropped.
@@ -236,8 +248,8 @@ impl Drop for Lock {
     }
 }
 
-/// Raises the process's limit of open files to what the system allows it: segments and connections are files.
-pub fn raise_open_files() {
+/// Raises the process's limit of open files to what the system allows it, and returns it: segments and connections are files.
+pub fn raise_open_files() -> u64 {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     if limit.current != limit.maximum {
@@ -246,6 +258,7 @@ pub fn raise_open_files() {
             tracing::warn!(%error, "raise the limit of open files");
         }
     }
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
 /// The machine's file system.
@@ -315,6 +328,13 @@ impl Disk for RealDisk {
     }
 
     fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+        // A sync that could not be tried would count as one that failed, and end the log.
+        for _ in 1..OPEN_FOLDER_TRIES {
+            match File::open(folder) {
+                Err(error) if is_no_files(&error) => std::thread::sleep(OPEN_FOLDER_PAUSE),
+                opened => return opened?.sync_all(),
+            }
+        }
         File::open(folder)?.sync_all()
     }
 

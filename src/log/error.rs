@@ -31,8 +31,8 @@ pub enum LogError {
     /// There is no offset left to give out, or the batch's own counts are impossible.
     #[error("offsets are exhausted")]
     OffsetsExhausted,
-    /// No room on the disk. Nothing was appended; the next request may succeed.
-    #[error("no space left on the disk")]
+    /// No room on the disk, or for another open file. Nothing was appended; the next request may succeed.
+    #[error("no space left on the disk, or too many open files")]
     NoSpace,
     /// An earlier write or sync failed. Refused until restart; durable data is still read.
     #[error("log refuses writes until restart: {reason}")]
