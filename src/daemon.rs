@@ -97,7 +97,7 @@ impl Daemon {
         let settings = Arc::new(settings);
         let metrics = Arc::new(Metrics::default());
         let directory = settings.data_dir();
-        disk::raise_open_files();
+        let open_files_max = disk::raise_open_files();
 
         let lock = identity::lock(disk.as_ref(), &directory, &expected(&settings))?;
         let sockets = bind_all(&settings)?;
@@ -127,6 +127,7 @@ impl Daemon {
         let admission = Admission::new(
             usize::try_from(settings.int("max.connections")).unwrap_or(usize::MAX),
             usize::try_from(settings.int("max.connections.per.ip")).unwrap_or(usize::MAX),
+            open_files_max,
         );
         let mut accepting = JoinSet::new();
         let mut addresses = Vec::new();

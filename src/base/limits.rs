@@ -44,6 +44,10 @@ pub const PRODUCER_BATCHES_REMEMBERED: usize = 5;
 /// Batch headers read backwards in search of an older resend before it is called out of order.
 pub const PRODUCER_BACKWARD_SCAN_BATCHES: usize = 1024;
 
+/// Open files that no connection takes: for segments to be rolled, read and synced amid a flood of connections. A quarter of
+/// what the process may open, and this at most.
+pub const FILES_RESERVED_MAX: u64 = 1024;
+
 /// Threads that do nothing but sync files.
 pub const SYNC_THREADS: usize = 16;
 

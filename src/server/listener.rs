@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 use super::{connection, respond};
 use crate::api::{Broker, Session};
+use crate::base::limits;
 use crate::base::metrics::Metrics;
 
 /// Pause after an accept that failed for want of file descriptors or memory.
@@ -27,6 +29,10 @@ pub struct Listener {
 pub struct Admission {
     all: Arc<Semaphore>,
     per_ip_max: usize,
+    connections_max: usize,
+    /// Descriptors from here on are not for connections, but for a few.
+    descriptors_max: u64,
+    few: u64,
     per_ip: Mutex<HashMap<IpAddr, usize>>,
 }
 
@@ -55,9 +61,26 @@ impl Drop for Open {
 }
 
 impl Admission {
-    pub fn new(connections_max: usize, per_ip_max: usize) -> Arc<Admission> {
-        let all = Arc::new(Semaphore::new(connections_max.min(Semaphore::MAX_PERMITS)));
-        Arc::new(Admission { all, per_ip_max, per_ip: Mutex::default() })
+    /// `open_files_max`: what the process may open.
+    pub fn new(connections_max: usize, per_ip_max: usize, open_files_max: u64) -> Arc<Admission> {
+        let connections_max = connections_max.min(Semaphore::MAX_PERMITS);
+        let reserved = (open_files_max / 4).min(limits::FILES_RESERVED_MAX);
+        Arc::new(Admission {
+            all: Arc::new(Semaphore::new(connections_max)),
+            per_ip_max,
+            connections_max,
+            descriptors_max: open_files_max - reserved,
+            few: open_files_max / 8,
+            per_ip: Mutex::default(),
+        })
+    }
+
+    /// True if nearly all files that may be open are, and more than a few of them are connections. The system gives the lowest
+    /// free descriptor, so all below are taken.
+    fn is_short_of_files(&self, stream: &TcpStream) -> bool {
+        let connections = self.connections_max - self.all.available_permits();
+        u64::try_from(stream.as_raw_fd()).is_ok_and(|descriptor| descriptor >= self.descriptors_max)
+            && connections as u64 > self.few
     }
 
     fn place(self: &Arc<Self>, ip: IpAddr, permit: OwnedSemaphorePermit) -> Option<Place> {
@@ -94,11 +117,13 @@ pub async fn accept_loop(
     mut stopping: watch::Receiver<bool>,
     alive: mpsc::Sender<()>,
 ) {
+    let mut failing = false;
     loop {
         let accepted = tokio::select! {
             accepted = accept(&listener, &admission) => accepted,
             _ = stopping.changed() => return,
         };
+        let failed_before = std::mem::replace(&mut failing, accepted.is_err());
         match accepted {
             Ok(Some((stream, peer, place))) => {
                 let session = Session::new(Arc::clone(&listener.name), stream.local_addr().ok(), peer);
@@ -112,7 +137,9 @@ pub async fn accept_loop(
             }
             Ok(None) => {}
             Err(error) => {
-                tracing::warn!(listener = &*listener.name, %error, "accept failed");
+                if !failed_before {
+                    tracing::warn!(listener = &*listener.name, %error, "accept failed");
+                }
                 tokio::select! {
                     () = tokio::time::sleep(BACK_OFF) => {}
                     _ = stopping.changed() => return,
@@ -125,6 +152,9 @@ pub async fn accept_loop(
 async fn accept(listener: &Listener, admission: &Arc<Admission>) -> io::Result<Option<(TcpStream, SocketAddr, Place)>> {
     let permit = Arc::clone(&admission.all).acquire_owned().await.map_err(io::Error::other)?;
     let (stream, peer) = listener.socket.accept().await?;
+    if admission.is_short_of_files(&stream) {
+        return Err(io::Error::other("too many open files: a connection is closed, the rest is for the logs"));
+    }
     let Some(place) = admission.place(peer.ip(), permit) else {
         tracing::debug!(%peer, "too many connections from one address");
         return Ok(None);
