@@ -1,0 +1,195 @@
+//! More connections than anybody works with: what an idle one costs, what the limits do, and a process short of file descriptors.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::time::Duration;
+
+use klamm::base::disk::fault::Dice;
+use klamm::wire::messages::metadata::MetadataRequest;
+use klamm::wire::{ErrorCode, frame};
+
+use crate::batches::{Sent, random_batch};
+use crate::kill::call;
+use crate::process::{
+    Launch, Process, assert_there, create, delete, produce, raise_open_files, read_all, receive, turn, until,
+};
+
+const TOPIC: &str = "crowded";
+
+/// Memory of the broker that an idle connection may take.
+const IDLE_BYTES_MAX: u64 = 4 * 1024;
+/// What the broker may take besides, however many they are: tables that double, the allocator's pages.
+const SLACK_BYTES: u64 = 1024 * 1024;
+
+/// A client that produces and reads back what it was acknowledged.
+struct Worker {
+    stream: TcpStream,
+    dice: Dice,
+    acknowledged: Vec<(i64, Sent)>,
+}
+
+impl Worker {
+    fn of(broker: &Process) -> Worker {
+        let mut stream = broker.connect();
+        assert_eq!(create(&mut stream, TOPIC, 1), ErrorCode::NONE);
+        Worker { stream, dice: Dice::new(1), acknowledged: Vec::new() }
+    }
+
+    fn produce(&mut self, records_max: usize) {
+        let tag = self.acknowledged.len() as u64;
+        let sent = random_batch(&mut self.dice, None, tag, records_max);
+        let base = produce(&mut self.stream, TOPIC, &sent, -1).expect("a client among many works");
+        self.acknowledged.push((base, sent));
+    }
+
+    fn work(&mut self) {
+        self.produce(5);
+        assert_there(&read_all(&mut self.stream, TOPIC, 0), &self.acknowledged);
+    }
+}
+
+/// Asks for metadata; false if the connection is closed instead.
+fn is_served(stream: &mut TcpStream) -> bool {
+    call(stream, &MetadataRequest::default(), 9).is_some()
+}
+
+/// Connects and asks; the answers are read by [`settle`], so that as many as possible are under way at once.
+fn crowd(broker: &Process, count: usize) -> Vec<TcpStream> {
+    let ask = frame::request(&MetadataRequest { topics: Some(Vec::new()), ..Default::default() }, 9, 1, Some("idle"));
+    let connect = |_| {
+        let mut stream = broker.connect();
+        stream.write_all(&ask).expect("the kernel takes it");
+        stream
+    };
+    (0..count).map(connect).collect()
+}
+
+fn settle(crowd: &mut [TcpStream]) {
+    for stream in crowd {
+        assert!(receive::<MetadataRequest>(stream, 9).is_some(), "each is answered");
+    }
+}
+
+#[test]
+fn an_idle_connection_costs_little_and_leaves_nothing() {
+    let _turn = turn();
+    let long = std::env::var_os("KLAMM_LONG").is_some();
+    let wanted = if long { 10_000 } else { 2_000 };
+    let count = wanted.min(usize::try_from(raise_open_files()).unwrap_or(wanted).saturating_sub(200));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let broker = Launch::on(folder.path()).start();
+    let mut worker = Worker::of(&broker);
+    (0..20).for_each(|_| worker.work());
+    let (memory, files) = (broker.rss_kib(), broker.files());
+    let mut peaks = Vec::new();
+    for _ in 0..4 {
+        let mut idle = crowd(&broker, count);
+        settle(&mut idle);
+        worker.work();
+        peaks.push(broker.rss_kib());
+        assert!(broker.files() >= files + count, "they are all open");
+        drop(idle);
+        until("all files are closed", || (broker.files() <= files).then_some(()));
+        worker.work();
+    }
+    let grown = peaks[0].saturating_sub(memory) * 1024;
+    println!(
+        "{count} idle connections: {} bytes each; {memory} KiB before, {peaks:?} KiB with them, {} KiB after",
+        grown / count as u64,
+        broker.rss_kib()
+    );
+    assert!(grown < count as u64 * IDLE_BYTES_MAX + SLACK_BYTES, "{grown} bytes for {count} connections");
+    // The allocator keeps pages, and not always the same ones; what leaks grows by as much with each crowd.
+    assert!(
+        peaks[3] - memory < 2 * (peaks[0] - memory) + SLACK_BYTES / 1024,
+        "the crowds share their memory: {peaks:?}"
+    );
+    assert!(broker.errors().is_empty(), "{:?}", broker.errors());
+}
+
+#[test]
+fn a_connection_over_the_limit_of_its_address_is_closed_and_one_over_all_waits() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let over = |setting: &str, check: fn(&Process, &mut Vec<TcpStream>)| {
+        let name = setting.replace('=', "-");
+        let settings = [setting];
+        let data = folder.path().join(name);
+        let broker = Launch { settings: &settings, ..Launch::on(&data) }.start();
+        let mut served: Vec<_> = (0..5).map(|_| broker.connect()).collect();
+        assert!(served.iter_mut().all(is_served));
+        check(&broker, &mut served);
+        assert!(served.iter_mut().all(is_served), "those before are undisturbed");
+        assert!(broker.errors().is_empty(), "{:?}", broker.errors());
+    };
+    over("max.connections.per.ip=5", |broker, served| {
+        for _ in 0..20 {
+            let mut refused = broker.connect();
+            assert!(matches!(refused.read(&mut [0]), Ok(0)), "closed, not reset and not served");
+        }
+        served.pop();
+        served.push(until("a place is free", || {
+            let mut next = broker.connect();
+            is_served(&mut next).then_some(next)
+        }));
+    });
+    over("max.connections=5", |broker, served| {
+        let mut waiting = broker.connect();
+        let ask = frame::request(&MetadataRequest::default(), 9, 1, Some("waits"));
+        waiting.write_all(&ask).expect("the kernel takes it");
+        waiting.set_read_timeout(Some(Duration::from_millis(200))).expect("an open socket");
+        let error = waiting.read(&mut [0]).expect_err("not served, not closed");
+        assert!(matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{error}");
+        served.pop();
+        waiting.set_read_timeout(Some(crate::process::PATIENCE)).expect("an open socket");
+        assert!(receive::<MetadataRequest>(&mut waiting, 9).is_some(), "served once there is a place");
+        served.push(waiting);
+    });
+}
+
+/// A broker that may open few files, with a worker whose log rolls often.
+fn short_of_files(data: &Path, limit: u32) -> Process {
+    let settings = ["log.segment.bytes=1048576"];
+    Launch { settings: &settings, open_files: Some(limit), ..Launch::on(data) }.start()
+}
+
+#[test]
+fn a_flood_of_connections_leaves_the_data_path_its_files() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut broker = short_of_files(folder.path(), 96);
+    let mut worker = Worker::of(&broker);
+    let files = broker.files();
+    for round in 0..3 {
+        let flood: Vec<_> = (0..200).map(|_| broker.connect()).collect();
+        // Rolls, topics, indexes: everything that opens files.
+        until("a segment is rolled", || {
+            worker.produce(4000);
+            (broker.log().matches("segment rolled").count() > round).then_some(())
+        });
+        assert_eq!(create(&mut worker.stream, &format!("amid-{round}"), 2), ErrorCode::NONE, "a topic amid a flood");
+        assert_there(&read_all(&mut worker.stream, TOPIC, 0), &worker.acknowledged);
+        drop(flood);
+        until("new clients are served", || is_served(&mut broker.connect()).then_some(()));
+    }
+    // Now the logs themselves take all the files there are.
+    let more = |number: usize| format!("more-{number}");
+    let refused = (0..200).find(|number| create(&mut worker.stream, &more(*number), 1) != ErrorCode::NONE);
+    let refused = refused.expect("two hundred logs do not fit into 96 files");
+    assert_eq!(create(&mut worker.stream, &more(refused), 1), ErrorCode::KAFKA_STORAGE_ERROR);
+    for number in refused / 2..refused {
+        assert_eq!(delete(&mut worker.stream, &more(number)), ErrorCode::NONE);
+    }
+    until("there are files again", || (create(&mut worker.stream, &more(refused), 1) == ErrorCode::NONE).then_some(()));
+    worker.work();
+    let most = files + 20 + refused;
+    until("the files are closed", || (broker.files() < most).then_some(()));
+    assert!(broker.errors().is_empty(), "{:?}", broker.errors());
+    println!("{files} files at rest, {} after three floods and {refused} logs", broker.files());
+    broker.signal(rustix::process::Signal::TERM);
+    assert_eq!(broker.wait(crate::process::PATIENCE), Some(0));
+    let again = short_of_files(folder.path(), 96);
+    assert!(again.opened().contains("clean=true"), "{}", again.opened());
+    assert_there(&read_all(&mut again.connect(), TOPIC, 0), &worker.acknowledged);
+}
