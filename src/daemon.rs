@@ -22,6 +22,7 @@ use crate::api::{Advertised, Broker, Complaints, Limits};
 use crate::base::clock::{Clock, SystemClock};
 use crate::base::disk::{self, Disk, Lock, RealDisk};
 use crate::base::metrics::Metrics;
+use crate::base::reserve::Reserve;
 use crate::base::{limits, random};
 use crate::config::exit::Exit;
 use crate::jobs;
@@ -102,6 +103,8 @@ impl Daemon {
         let lock = identity::lock(disk.as_ref(), &directory, &expected(&settings))?;
         let sockets = bind_all(&settings)?;
 
+        let reserve = Arc::new(Reserve::of(Arc::clone(&disk), &directory));
+        reserve.make_room();
         let is_clean = checkpoint::has_clean_shutdown(disk.as_ref(), &directory)
             .map_err(at("read the clean-stop mark in", &directory))?;
         let store = open_metadata(&disk, &directory, &settings, &clock, &sockets, is_clean)?;
@@ -115,6 +118,7 @@ impl Daemon {
             clock: Arc::clone(&clock),
             metrics: Arc::clone(&metrics),
             random: Box::new(random::bytes),
+            reserve: Arc::clone(&reserve),
             sync_threads,
         };
         let (registry, opened) = Registry::open(options, is_clean, threads)?;
@@ -139,6 +143,7 @@ impl Daemon {
             let (broker, admission) = (Arc::clone(&broker), Arc::clone(&admission));
             accepting.spawn(accept_loop(listener, broker, admission, stopping.clone(), alive_sender.clone()));
         }
+        tokio::task::spawn_blocking(move || reserve.fill());
         let closing_threads = sync_threads.max(threads);
         Ok(Daemon { addresses, broker, stop, alive, accepting, jobs, disk, directory, closing_threads, _lock: lock })
     }
@@ -168,6 +173,7 @@ impl Daemon {
         let broker_epoch = registry.store().broker_epoch();
         let (disk, directory, threads) = (self.disk, self.directory, self.closing_threads);
         let closing = tokio::task::spawn_blocking(move || {
+            registry.reserve().make_room();
             let closed = registry.close(threads);
             let metadata = registry.store().close_clean();
             if let Err(error) = &metadata {

@@ -72,6 +72,11 @@ pub const RESERVE_FROM_BYTES: u64 = 1024 * 1024;
 /// Space reserved at once. Lost at most once per log by a kill, until its segment is closed.
 pub const RESERVE_STEP_BYTES: u64 = 16 * 1024 * 1024;
 
+/// Room kept back on the disk for starts, stops and deletions while it is full: this part of the disk, and so many bytes at most.
+/// A partition's part in a stop is five files of a block.
+pub const RESERVE_OF_DISK: u64 = 64;
+pub const RESERVE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
 /// Quarantine files of one segment; past it a start is refused rather than bytes lost.
 pub const QUARANTINE_FILES_MAX: u32 = 1000;
 

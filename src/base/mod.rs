@@ -7,3 +7,4 @@ pub mod metrics;
 pub mod poison;
 pub mod random;
 pub mod region;
+pub mod reserve;

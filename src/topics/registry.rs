@@ -23,6 +23,7 @@ use crate::base::clock::Clock;
 use crate::base::disk::{Disk, Space};
 use crate::base::ids::{LeaderEpoch, PartitionIndex, ProducerId, TopicId, TopicName, Uuid};
 use crate::base::metrics::Metrics;
+use crate::base::reserve::Reserve;
 use crate::log::{Log, LogError, names};
 use crate::meta::image::{Resource, ResourceKind};
 use crate::meta::record::Record;
@@ -101,6 +102,7 @@ pub struct RegistryOptions {
     pub clock: Arc<dyn Clock>,
     pub metrics: Arc<Metrics>,
     pub random: Random,
+    pub reserve: Arc<Reserve>,
     /// `durability.sync.threads`.
     pub sync_threads: usize,
 }
@@ -113,6 +115,7 @@ pub struct Registry {
     settings: Arc<Settings>,
     shared: Arc<Shared>,
     index: RwLock<Index>,
+    reserve: Arc<Reserve>,
     /// Held over a change of topics.
     changes: Mutex<Random>,
     /// Held while the checkpoints are collected and written: a deletion, the job and the stop write the same files.
@@ -162,6 +165,7 @@ impl Registry {
             shared: Arc::new(shared),
             index: RwLock::default(),
             changes: Mutex::new(options.random),
+            reserve: options.reserve,
             checkpoints: Mutex::new(()),
             producer_ids: Mutex::new(0..0),
             metadata_poisoned: Notify::new(),
@@ -194,6 +198,11 @@ impl Registry {
 
     pub fn data_dir(&self) -> &Path {
         &self.data_dir
+    }
+
+    /// Room for what must be written on a full disk.
+    pub fn reserve(&self) -> &Reserve {
+        &self.reserve
     }
 
     /// Bytes of the data directory's file system, if it tells.
@@ -394,7 +403,11 @@ impl Registry {
         if records.is_empty() {
             return Ok((existed, Vec::new()));
         }
-        self.append(records)?;
+        match self.append(records.clone()) {
+            // Who makes room must not be refused for want of it.
+            Err(TopicError::Meta(MetaError::NoSpace)) if self.reserve.give_up_a_part() => self.append(records)?,
+            done => done?,
+        }
         let mut leftovers = Vec::new();
         for topic in deleted() {
             self.index.write().remove(topic);
