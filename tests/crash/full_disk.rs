@@ -1,39 +1,41 @@
 //! The real binary on a disk that fills up: writes are refused with KAFKA_STORAGE_ERROR, reads go on, and when there is room again
-//! writes are taken again without a restart. Nothing acknowledged is lost, by a clean stop or by SIGKILL on the full disk.
+//! writes are taken again without a restart. On the full disk the broker stops cleanly, starts, even after SIGKILL, and deletes topics.
+//! Nothing acknowledged is lost.
 //!
 //! Needs a small file system of its own: a tmpfs, mounted by root. Elsewhere the test skips itself, or fails where
 //! `KLAMM_REQUIRE_CLIENTS` says that everything must run.
 
 use std::fs::File;
 use std::io::Write;
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use klamm::base::disk::fault::Dice;
 use klamm::base::ids::{LeaderEpoch, Offset};
-use klamm::wire::messages::create_topics::{CreatableTopic, CreateTopicsRequest};
 use klamm::wire::messages::fetch::{FetchPartition, FetchRequest, FetchTopic};
 use klamm::wire::messages::list_offsets::{ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic};
 use klamm::wire::messages::metadata::MetadataRequest;
 use klamm::wire::messages::produce::{ProducePartition, ProduceRequest, ProduceTopic};
 use klamm::wire::{ErrorCode, Records};
+use rustix::process::Signal;
 
 use crate::batches::{Sent, batches_in, random_batch};
-use crate::kill::{Broker, call};
+use crate::kill::call;
+use crate::process::{self, Launch, Process, create, turn};
 
 const TOPIC: &str = "filled";
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A file system of 32 MiB that goes with the test.
+/// A file system of 48 MiB that goes with the test.
 struct SmallDisk(PathBuf);
 
 impl SmallDisk {
     fn mount() -> Option<(SmallDisk, tempfile::TempDir)> {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=32m", "tmpfs"])
+            .args(["-t", "tmpfs", "-o", "size=48m", "tmpfs"])
             .arg(folder.path())
             .stderr(std::process::Stdio::null())
             .status()
@@ -41,7 +43,8 @@ impl SmallDisk {
         if mounted {
             return Some((SmallDisk(folder.path().to_owned()), folder));
         }
-        assert!(std::env::var_os("KLAMM_REQUIRE_CLIENTS").is_none(), "a tmpfs cannot be mounted");
+        let required = std::env::var("KLAMM_REQUIRE_CLIENTS").is_ok_and(|value| value == "1");
+        assert!(!required, "a tmpfs cannot be mounted, and KLAMM_REQUIRE_CLIENTS=1");
         println!("skipped: a tmpfs cannot be mounted");
         None
     }
@@ -62,6 +65,15 @@ fn fill(disk: &Path) {
     }
 }
 
+/// Takes what room there is besides.
+fn refill(disk: &Path) {
+    let mut file = File::options().append(true).open(disk.join("filler")).expect("the filler is there");
+    for size in [1 << 12, 1] {
+        let block = vec![1; size];
+        while file.write_all(&block).is_ok() {}
+    }
+}
+
 fn free(disk: &Path) {
     std::fs::remove_file(disk.join("filler")).expect("the filler is there");
 }
@@ -75,19 +87,6 @@ struct Client {
 }
 
 impl Client {
-    fn connect(address: SocketAddr) -> TcpStream {
-        let stream = TcpStream::connect(address).expect("the broker accepts");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-        stream
-    }
-
-    fn create(&mut self, name: &str) -> ErrorCode {
-        let topic =
-            CreatableTopic { name: name.to_owned(), num_partitions: 1, replication_factor: 1, ..Default::default() };
-        let request = CreateTopicsRequest { topics: vec![topic], ..Default::default() };
-        call(&mut self.stream, &request, 7).expect("an answer").topics[0].error_code
-    }
-
     /// Produces one batch and says what the broker said.
     fn produce(&mut self, acks: i16) -> ErrorCode {
         self.tag += 1;
@@ -155,42 +154,84 @@ impl Client {
     }
 }
 
+fn start(data: &Path) -> Process {
+    Launch { settings: &["log.segment.bytes=1048576"], ..Launch::on(data) }.start()
+}
+
+/// Names of the partitions' folders.
+fn partitions(data: &Path) -> Vec<String> {
+    let names = std::fs::read_dir(data).expect("a folder").map(|entry| entry.expect("a name").file_name());
+    let mut names: Vec<_> =
+        names.filter_map(|name| name.into_string().ok()).filter(|name| name.ends_with("-0")).collect();
+    names.sort();
+    names
+}
+
 #[test]
 fn a_full_disk_refuses_writes_serves_reads_and_recovers() {
+    let _turn = turn();
     let Some((disk, _folder)) = SmallDisk::mount() else { return };
     let data = disk.0.join("data");
-    let (mut broker, address) = Broker::start(&data);
-    let mut client = Client { stream: Client::connect(address), dice: Dice::new(1), acknowledged: Vec::new(), tag: 0 };
-    assert_eq!(client.create(TOPIC), ErrorCode::NONE);
+    let broker = start(&data);
+    let mut client = Client { stream: broker.connect(), dice: Dice::new(1), acknowledged: Vec::new(), tag: 0 };
+    assert_eq!(create(&mut client.stream, TOPIC, 1), ErrorCode::NONE);
     for _ in 0..20 {
         assert_eq!(client.produce(-1), ErrorCode::NONE);
     }
     for round in 0..5 {
         fill(&disk.0);
         client.produce_until_refused();
-        let late = format!("late-{round}");
-        assert_eq!(client.create(&late), ErrorCode::KAFKA_STORAGE_ERROR, "a topic on a full disk");
+        let (late, before) = (format!("late-{round}"), partitions(&data));
+        assert_eq!(create(&mut client.stream, &late, 3), ErrorCode::KAFKA_STORAGE_ERROR, "a topic on a full disk");
+        assert_eq!(partitions(&data), before, "nothing is half made");
         client.check();
         free(&disk.0);
         client.produce_until_taken();
-        assert_eq!(client.create(&late), ErrorCode::NONE, "nothing is half made");
+        assert_eq!(create(&mut client.stream, &late, 3), ErrorCode::NONE, "there is room again");
         client.check();
     }
+    assert!(broker.errors().is_empty(), "{:?}", broker.errors());
+}
+
+#[test]
+fn a_broker_stops_and_starts_and_deletes_on_a_full_disk() {
+    let _turn = turn();
+    let Some((disk, _folder)) = SmallDisk::mount() else { return };
+    let data = disk.0.join("data");
+    let mut broker = start(&data);
+    let mut client = Client { stream: broker.connect(), dice: Dice::new(2), acknowledged: Vec::new(), tag: 0 };
+    assert_eq!(create(&mut client.stream, TOPIC, 1), ErrorCode::NONE);
+    assert_eq!(create(&mut client.stream, "needless", 1), ErrorCode::NONE);
     fill(&disk.0);
     client.produce_until_refused();
-    for signal in ["-TERM", "-KILL"] {
-        let id = broker.0.id().to_string();
-        assert!(Command::new("kill").args([signal, &id]).status().expect("kill runs").success());
-        broker.0.wait().expect("the broker ends");
-        // The start itself finds no room to write: it makes some, or the operator does.
-        free(&disk.0);
-        let (again, address) = Broker::start(&data);
-        broker = again;
-        client.stream = Client::connect(address);
+    for (signal, code) in [(Signal::TERM, Some(0)), (Signal::KILL, None)] {
+        broker.signal(signal);
+        assert_eq!(broker.wait(PATIENCE), code, "{}", broker.log());
+        // What the stop gave up and did not need: taken, so that the start finds a full disk.
+        refill(&disk.0);
+        broker = start(&data);
+        assert_eq!(broker.opened().contains("clean=true"), code == Some(0), "{}", broker.opened());
+        client.stream = broker.connect();
         client.check();
-        client.produce_until_taken();
-        fill(&disk.0);
+        refill(&disk.0);
         client.produce_until_refused();
         client.check();
     }
+    assert_eq!(process::delete(&mut client.stream, "needless"), ErrorCode::NONE, "a deletion makes room");
+    broker.signal(Signal::TERM);
+    assert_eq!(broker.wait(PATIENCE), Some(0), "{}", broker.log());
+
+    // Without a reserve a start is refused in one line, and changes nothing.
+    let _ = std::fs::remove_file(data.join("klamm.reserve"));
+    refill(&disk.0);
+    let mut refused = Launch::on(&data).spawn();
+    assert_eq!(refused.wait(PATIENCE), Some(5), "{}", refused.log());
+    let log = refused.log();
+    assert!(log.lines().count() == 1 && log.contains(" ERROR ") && log.contains("No space left"), "{log}");
+    free(&disk.0);
+    let broker = start(&data);
+    assert!(broker.opened().contains("clean=true"), "the refused start left the mark: {}", broker.opened());
+    client.stream = broker.connect();
+    client.check();
+    client.produce_until_taken();
 }
