@@ -22,8 +22,7 @@ use klamm::wire::{ErrorCode, Records};
 use rustix::process::Signal;
 
 use crate::batches::{Sent, batches_in, random_batch};
-use crate::kill::call;
-use crate::process::{self, Launch, Process, create, turn};
+use crate::process::{self, Launch, Process, call, create, turn};
 
 const TOPIC: &str = "filled";
 const PATIENCE: Duration = Duration::from_secs(30);

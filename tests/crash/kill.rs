@@ -2,7 +2,6 @@
 //! the end each acknowledged batch is at its offset, each value is there at most once, and offsets are dense.
 
 use std::collections::BTreeSet;
-use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -17,9 +16,10 @@ use klamm::wire::messages::create_topics::{CreatableTopic, CreateTopicsRequest};
 use klamm::wire::messages::fetch::{FetchPartition, FetchRequest, FetchTopic};
 use klamm::wire::messages::init_producer_id::InitProducerIdRequest;
 use klamm::wire::messages::produce::{ProducePartition, ProduceRequest, ProduceTopic};
-use klamm::wire::{ErrorCode, Message, Reader, Records, Request, ResponseHeader, frame};
+use klamm::wire::{ErrorCode, Records};
 
 use crate::batches::{Sent, batches_in, random_batch};
+use crate::process::call;
 use crate::sweep::long;
 
 const TOPIC: &str = "killed";
@@ -29,7 +29,7 @@ const KILLS: u64 = 40;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A broker process that does not outlive the test.
-pub struct Broker(pub Child);
+struct Broker(Child);
 
 impl Drop for Broker {
     fn drop(&mut self) {
@@ -40,7 +40,7 @@ impl Drop for Broker {
 
 impl Broker {
     /// Starts a broker on a free port and waits until it takes connections.
-    pub fn start(data: &Path) -> (Broker, SocketAddr) {
+    fn start(data: &Path) -> (Broker, SocketAddr) {
         let free = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("its address");
         let mut command = Command::new(env!("CARGO_BIN_EXE_klamm"));
         command.arg("--data-dir").arg(data).arg("--listen").arg(free.to_string());
@@ -59,19 +59,6 @@ impl Broker {
         }
         (broker, free)
     }
-}
-
-/// Asks on a connection; `None` if it broke.
-pub fn call<R: Request>(stream: &mut TcpStream, request: &R, version: i16) -> Option<R::Response> {
-    stream.write_all(&frame::request(request, version, 1, Some("kill"))).ok()?;
-    let mut length = [0; 4];
-    stream.read_exact(&mut length).ok()?;
-    let mut body = vec![0; usize::try_from(i32::from_be_bytes(length)).expect("a length")];
-    stream.read_exact(&mut body).ok()?;
-    let mut reader = Reader::new(body.into());
-    let flexible = ResponseHeader::is_flexible(R::KEY, R::Response::version(version));
-    ResponseHeader::decode(&mut reader, flexible).expect("a header");
-    Some(R::Response::decode(&mut reader, version).expect("a well-formed answer"))
 }
 
 /// Connects to whichever broker is up.

@@ -10,9 +10,8 @@ use klamm::wire::messages::metadata::MetadataRequest;
 use klamm::wire::{ErrorCode, frame};
 
 use crate::batches::{Sent, random_batch};
-use crate::kill::call;
 use crate::process::{
-    Launch, Process, assert_there, create, delete, produce, raise_open_files, read_all, receive, turn, until,
+    Launch, Process, assert_there, call, create, delete, produce, raise_open_files, read_all, receive, turn, until,
 };
 
 const TOPIC: &str = "crowded";

@@ -7,8 +7,7 @@ use klamm::wire::messages::create_topics::{CreatableTopic, CreateTopicsRequest};
 use klamm::wire::messages::metadata::MetadataRequest;
 use rustix::process::Signal;
 
-use crate::kill::call;
-use crate::process::{Launch, PATIENCE, turn};
+use crate::process::{Launch, PATIENCE, call, turn};
 
 const TOPICS: usize = 1000;
 const A_REQUEST: usize = 100;

@@ -19,7 +19,6 @@ use klamm::wire::{ErrorCode, Message, Reader, Records, Request, ResponseHeader, 
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 
 use crate::batches::{Remembered, Sent, batches_in, random_batch};
-use crate::kill::call;
 
 /// For a start, an answer, and whatever else must come.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -284,6 +283,12 @@ impl Pipeline<'_> {
         }
         acknowledged
     }
+}
+
+/// Asks on a connection; `None` if it broke.
+pub fn call<R: Request>(stream: &mut TcpStream, request: &R, version: i16) -> Option<R::Response> {
+    stream.write_all(&frame::request(request, version, 1, Some("kill"))).ok()?;
+    receive::<R>(stream, version)
 }
 
 /// Reads one answer; `None` if the connection ended.
