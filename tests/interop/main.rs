@@ -12,6 +12,7 @@ mod clients;
 mod directory;
 mod dump;
 mod left;
+mod librdkafka;
 mod moving;
 mod seeds;
 mod text_file;
