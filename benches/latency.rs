@@ -65,7 +65,7 @@ fn send(port: u16, topic: &TopicId, pace: Pace, intended: impl Fn(usize) -> Inst
 }
 
 /// Sleeps, then spins the last stretch that a timer is late by.
-fn wait_until(time: Instant) {
+pub fn wait_until(time: Instant) {
     const SPIN: Duration = Duration::from_micros(30);
     let left = time.saturating_duration_since(Instant::now());
     if left > SPIN {
@@ -90,7 +90,7 @@ fn write_all(connection: &mut Connection, mut bytes: &[u8]) -> Fallible<()> {
 
 /// Takes the replies that are there.
 fn drain(connection: &mut Connection, replies: &mut Replies) -> Fallible<usize> {
-    match replies.fill(connection) {
+    match replies.fill(&mut connection.stream) {
         Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Ok(0),
         filled => filled?,
     }

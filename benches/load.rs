@@ -1,17 +1,21 @@
 //! The replaying generator: requests encoded once, sent again and again, a few in flight on each connection.
 
 use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use crate::wire::{self, Connection, Fetch, TopicId};
 use crate::{Fallible, batch};
 
-/// Requests of one length that are sent in turn.
+/// Requests of one length with the same batch. They are kept once each and addressed as they are sent, so that ten thousand
+/// partitions cost the generator no more memory than one.
+#[derive(Clone)]
 pub struct Ring {
     bytes: Vec<u8>,
     request_bytes: usize,
     count: usize,
+    partitions: Range<i32>,
 }
 
 /// When to stop sending.
@@ -31,21 +35,29 @@ pub struct Replayed {
 }
 
 impl Ring {
-    /// At least `count` Produce requests with the same batch, over `partitions` in turn.
+    /// `count` Produce requests with the same batch, which go to `partitions` in turn.
     pub fn new(topic: &TopicId, partitions: Range<i32>, acks: i16, count: usize, batch: &[u8]) -> Ring {
-        let mut bytes = Vec::new();
-        let width = partitions.len();
-        let count = count.next_multiple_of(width);
-        for (at, partition) in partitions.cycle().take(count).enumerate() {
-            bytes.extend(wire::produce(topic, partition, acks, at as i32, batch));
+        let request = wire::produce(topic, partitions.start, acks, 0, batch);
+        Ring { request_bytes: request.len(), bytes: request.repeat(count), count, partitions }
+    }
+
+    /// The next requests, `count` of them or fewer, if `sent` have left already; and how many they are.
+    pub fn next(&mut self, sent: u64, count: u64) -> (&[u8], u64) {
+        let at = (sent % self.count as u64) as usize;
+        let count = self.count.min(at + count as usize) - at;
+        let bytes = &mut self.bytes[at * self.request_bytes..(at + count) * self.request_bytes];
+        for (number, request) in (sent..).zip(bytes.chunks_exact_mut(self.request_bytes)) {
+            let partition = self.partitions.start + (number % self.partitions.len() as u64) as i32;
+            wire::address(request, number as i32, partition);
         }
-        Ring { request_bytes: bytes.len() / count, bytes, count }
+        (bytes, count as u64)
     }
 }
 
 /// Sends the ring's requests with at most `depth` unanswered and checks every answer.
 pub fn replay(port: u16, ring: &Ring, depth: usize, until: Until) -> Fallible<Replayed> {
     let cpu = crate::measure::thread_time();
+    let mut ring = ring.clone();
     let mut connection = Connection::open(port)?;
     let mut replies = Replies::default();
     let (mut sent, mut answered) = (0_u64, 0_u64);
@@ -55,27 +67,30 @@ pub fn replay(port: u16, ring: &Ring, depth: usize, until: Until) -> Fallible<Re
             target = sent;
         }
         while sent < target && sent - answered < depth as u64 {
-            let at = (sent % ring.count as u64) as usize;
-            let room = (depth as u64 - (sent - answered)).min(target - sent) as usize;
-            let count = room.min(ring.count - at);
-            connection.stream.write_all(&ring.bytes[at * ring.request_bytes..(at + count) * ring.request_bytes])?;
-            sent += count as u64;
+            let (bytes, count) = ring.next(sent, (depth as u64 - (sent - answered)).min(target - sent));
+            connection.stream.write_all(bytes)?;
+            sent += count;
         }
         if sent == answered {
             break;
         }
-        replies.fill(&mut connection)?;
+        replies.fill(&mut connection.stream)?;
         while let Some(reply) = replies.take() {
-            let expected = (answered % ring.count as u64) as i32;
-            if reply.first_chunk::<4>().copied().map(i32::from_be_bytes) != Some(expected) {
-                return Err("a reply is out of order".into());
-            }
-            wire::produced(reply)?;
+            check(reply, answered)?;
             answered += 1;
         }
     }
     let client = crate::measure::thread_time().saturating_sub(cpu);
     Ok(Replayed { requests: answered, bytes: answered * ring.request_bytes as u64, client })
+}
+
+/// Whether this is the good answer to the request of that number.
+pub fn check(reply: &[u8], number: u64) -> Fallible<()> {
+    if reply.first_chunk::<4>().copied().map(i32::from_be_bytes) != Some(number as i32) {
+        return Err("a reply is out of order".into());
+    }
+    wire::produced(reply)?;
+    Ok(())
 }
 
 /// Small replies, as they arrive.
@@ -93,10 +108,10 @@ impl Default for Replies {
 
 impl Replies {
     /// Reads once.
-    pub fn fill(&mut self, connection: &mut Connection) -> std::io::Result<()> {
+    pub fn fill(&mut self, stream: &mut TcpStream) -> std::io::Result<()> {
         self.buffer.copy_within(self.start..self.end, 0);
         (self.start, self.end) = (0, self.end - self.start);
-        match connection.stream.read(&mut self.buffer[self.end..])? {
+        match stream.read(&mut self.buffer[self.end..])? {
             0 => Err(std::io::ErrorKind::UnexpectedEof.into()),
             count => {
                 self.end += count;

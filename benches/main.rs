@@ -9,13 +9,21 @@ mod ceiling;
 #[cfg(target_os = "linux")]
 mod contestant;
 #[cfg(target_os = "linux")]
+mod crowd;
+#[cfg(target_os = "linux")]
 mod latency;
 #[cfg(target_os = "linux")]
 mod load;
 #[cfg(target_os = "linux")]
 mod measure;
 #[cfg(target_os = "linux")]
+mod produce;
+#[cfg(target_os = "linux")]
 mod runner;
+#[cfg(target_os = "linux")]
+mod session;
+#[cfg(target_os = "linux")]
+mod sustain;
 #[cfg(target_os = "linux")]
 mod table;
 #[cfg(target_os = "linux")]

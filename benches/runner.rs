@@ -1,9 +1,11 @@
 //! The command line, and the rounds: every contestant once a round, in turning order, each on a fresh directory.
 
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Parser;
+use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::contestant::{Contestant, Kind};
 use crate::table::{self, Round};
@@ -79,10 +81,13 @@ pub fn main() -> Fallible<()> {
         jvm_warm_up: Duration::from_secs_f64(arguments.kafka_warm_up),
     };
     let folder = arguments.folder.join(format!("bench-{}", std::process::id()));
-    let mut ports = (0..25).cycle().map(|step| arguments.port + 4 * step);
+    allow_files()?;
+    let mut ports = Ports { first: arguments.port, next: 0 };
     for workload in chosen {
         let mut rounds = Vec::new();
-        for round in 0..arguments.rounds {
+        let contestants: Vec<Contestant> =
+            contestants.iter().filter(|contestant| workload.concerns(contestant)).cloned().collect();
+        for round in 0..workload.rounds(arguments.rounds) {
             rounds.push(run_round(&workload, &contestants, round, &setup, &folder, &mut ports));
         }
         let names: Vec<String> = contestants.iter().map(|contestant| contestant.name.clone()).collect();
@@ -92,6 +97,36 @@ pub fn main() -> Fallible<()> {
     // What a failed run left is kept for a look.
     let _ = std::fs::remove_dir(&folder);
     Ok(())
+}
+
+/// Ports nobody listens on, two neighbours at a time (Kafka's controller takes the second): each pair rests as long as
+/// possible before it is used again.
+struct Ports {
+    first: u16,
+    next: u16,
+}
+
+impl Ports {
+    const PAIRS: u16 = 50;
+
+    fn next(&mut self) -> Option<u16> {
+        let free = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+        for _ in 0..Self::PAIRS {
+            let port = self.first + 2 * self.next;
+            self.next = (self.next + 1) % Self::PAIRS;
+            if free(port) && free(port + 1) {
+                return Some(port);
+            }
+        }
+        None
+    }
+}
+
+/// Raises the limit on open files for the generator and, since they inherit it, for all brokers alike.
+fn allow_files() -> Fallible<()> {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    Ok(setrlimit(Resource::Nofile, limit)?)
 }
 
 fn choose(names: &[String]) -> Fallible<Vec<Workload>> {
@@ -138,7 +173,7 @@ fn run_round(
     round: usize,
     setup: &Setup,
     folder: &Path,
-    ports: &mut impl Iterator<Item = u16>,
+    ports: &mut Ports,
 ) -> Round {
     let mut outcomes: Round = contestants.iter().map(|_| None).collect();
     let mut order: Vec<usize> = (0..contestants.len()).collect();
@@ -146,7 +181,10 @@ fn run_round(
         order.reverse();
     }
     for at in order {
-        let (Some(contestant), Some(port)) = (contestants.get(at), ports.next()) else { continue };
+        let (Some(contestant), Some(port)) = (contestants.get(at), ports.next()) else {
+            eprintln!("{} {round}: no free port from {} on", workload.name, ports.first);
+            continue;
+        };
         let place = folder.join(format!("{}-{round}-{}", workload.name, contestant.name));
         match workload.run(contestant, setup, &place, port) {
             Ok(outcome) => {

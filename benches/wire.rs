@@ -5,6 +5,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
+use std::time::{Duration, Instant};
 
 use crate::Fallible;
 
@@ -163,12 +164,25 @@ impl<'a> Decoder<'a> {
     }
 }
 
+/// Where a request has its correlation id, with the size counted.
+const CORRELATION_AT: usize = 8;
+/// Where a request of `produce` has its partition: behind the header, acks, timeout and topic.
+const PARTITION_AT: usize = 20 + 7 + 18;
+
 /// One Produce request around one batch.
 pub fn produce(topic: &TopicId, partition: i32, acks: i16, correlation: i32, batch: &[u8]) -> Vec<u8> {
     let mut to = Encoder::request(PRODUCE, 13, correlation);
-    to.null().i16(acks).i32(30_000).length(1).raw(topic).length(1).i32(partition);
-    to.length(batch.len()).raw(batch).tags().tags().tags();
+    to.null().i16(acks).i32(30_000).length(1).raw(topic).length(1);
+    debug_assert_eq!(to.bytes.len(), PARTITION_AT, "`address` writes elsewhere");
+    to.i32(partition).length(batch.len()).raw(batch).tags().tags().tags();
     to.finish()
+}
+
+/// Gives a request of `produce` another correlation id and partition.
+pub fn address(request: &mut [u8], correlation: i32, partition: i32) {
+    for (at, value) in [(CORRELATION_AT, correlation), (PARTITION_AT, partition)] {
+        request[at..at + 4].copy_from_slice(&value.to_be_bytes());
+    }
 }
 
 /// What is to be fetched of one partition.
@@ -219,10 +233,15 @@ pub fn fetched(response: &[u8]) -> Fallible<&[u8]> {
     }
     from.take(16)?;
     from.length()?;
-    from.i32()?;
+    Ok(fetched_partition(&mut from)?.1)
+}
+
+/// The next partition of a Fetch response: its index and records, or its error.
+pub fn fetched_partition<'a>(from: &mut Decoder<'a>) -> Fallible<(usize, &'a [u8])> {
+    let index = from.i32()?;
     let error = from.i16()?;
     if error != 0 {
-        return Err(format!("fetch answered error {error} for the partition").into());
+        return Err(format!("fetch answered error {error} for partition {index}").into());
     }
     from.take(24)?;
     for _ in 0..from.length()? {
@@ -231,7 +250,9 @@ pub fn fetched(response: &[u8]) -> Fallible<&[u8]> {
     }
     from.i32()?;
     let length = from.length()?;
-    from.take(length)
+    let records = from.take(length)?;
+    from.tags()?;
+    Ok((usize::try_from(index)?, records))
 }
 
 /// A blocking connection that sends one request at a time.
@@ -249,6 +270,11 @@ impl Connection {
     /// Sends `request` and reads the response, without its size, into `response`, whose memory it keeps.
     pub fn call<'a>(&mut self, request: &[u8], response: &'a mut Vec<u8>) -> Fallible<&'a [u8]> {
         self.stream.write_all(request)?;
+        self.receive(response)
+    }
+
+    /// Reads one response.
+    pub fn receive<'a>(&mut self, response: &'a mut Vec<u8>) -> Fallible<&'a [u8]> {
         let mut size = [0; 4];
         self.stream.read_exact(&mut size)?;
         let size = u32::from_be_bytes(size) as usize;
@@ -276,9 +302,13 @@ impl Connection {
     }
 
     /// Creates a topic and waits until every partition has a leader.
-    pub fn create_topic(&mut self, name: &str, partitions: i32) -> Fallible<TopicId> {
+    pub fn create_topic(&mut self, name: &str, partitions: i32, configs: &[(&str, &str)]) -> Fallible<TopicId> {
         let mut to = Encoder::request(CREATE_TOPICS, 7, 0);
-        to.length(1).text(name).i32(partitions).i16(1).length(0).length(0).tags().i32(30_000).i8(0).tags();
+        to.length(1).text(name).i32(partitions).i16(1).length(0).length(configs.len());
+        for (key, value) in configs {
+            to.text(key).text(value).tags();
+        }
+        to.tags().i32(120_000).i8(0).tags();
         let mut response = Vec::new();
         let mut from = Decoder::new(self.call(&to.finish(), &mut response)?);
         from.i32()?;
@@ -291,19 +321,20 @@ impl Connection {
         if error != 0 {
             return Err(format!("topic {name} is not created: error {error}").into());
         }
-        for _ in 0..2_000 {
+        let deadline = Instant::now() + Duration::from_secs(120);
+        while Instant::now() < deadline {
             if let Some(id) = self.topic_with_leaders(name, partitions)?
                 && self.partitions_led(name, partitions)? == partitions
             {
                 return Ok(id);
             }
-            std::thread::sleep(std::time::Duration::from_millis(5));
+            std::thread::sleep(Duration::from_millis(5));
         }
-        Err(format!("topic {name} has no leaders after 10 s").into())
+        Err(format!("topic {name} has no leaders after two minutes").into())
     }
 
     /// How many partitions answer ListOffsets: Kafka names a leader before the leader knows.
-    fn partitions_led(&mut self, name: &str, partitions: i32) -> Fallible<i32> {
+    pub fn partitions_led(&mut self, name: &str, partitions: i32) -> Fallible<i32> {
         let mut to = Encoder::request(LIST_OFFSETS, 7, 0);
         to.i32(-1).i8(0).length(1).text(name).length(partitions as usize);
         for index in 0..partitions {

@@ -5,50 +5,38 @@ use std::time::{Duration, Instant};
 
 use crate::contestant::{Broker, Contestant};
 use crate::latency::{self, Pace};
-use crate::load::{self, Replayed, Ring, Until};
+use crate::load::{self, Ring, Until};
 use crate::measure::{self, Mark};
+use crate::produce::{self, Produce};
 use crate::wire::{Connection, TopicId};
-use crate::{Fallible, batch};
+use crate::{Fallible, batch, crowd, sustain};
 
 /// A named piece of work.
 pub struct Workload {
     pub name: &'static str,
     pub what: &'static str,
     work: Work,
+    /// Contestants that have no say in it.
+    without: &'static [&'static str],
+    rounds_max: usize,
 }
 
-enum Work {
+/// What is done.
+pub enum Work {
     Produce(Produce),
     /// Bytes a fetch may return.
     Fetch(i32),
     /// The acks a message end to end is produced with.
     EndToEnd(i16),
+    /// How many partitions are set against one.
+    Partitions(usize),
+    /// How many idle connections are set against none.
+    Connections(usize),
+    /// How many long polls.
+    Waiting(usize),
+    Sustain,
     Startup,
     Idle,
-}
-
-/// Batches as fast as the broker takes them.
-#[derive(Clone, Copy)]
-struct Produce {
-    value_bytes: usize,
-    /// Not more bytes a batch than this; 0 is one record.
-    batch_bytes: usize,
-    /// Partitions each connection writes to in turn; no two connections share one.
-    partitions: usize,
-    connections: usize,
-    depth: usize,
-    acks: i16,
-    unit: Unit,
-    /// Bytes of requests in all, before scaling.
-    volume: u64,
-}
-
-/// What the broker's processor time is divided by.
-#[derive(Clone, Copy)]
-enum Unit {
-    Gigabyte,
-    Request,
-    Record,
 }
 
 /// How runs are made.
@@ -75,77 +63,73 @@ pub struct Outcome {
     pub steal: f64,
 }
 
-const GB: f64 = 1e9;
+pub const GB: f64 = 1e9;
 /// No measured part of a throughput run takes longer.
-const LONGEST: Duration = Duration::from_secs(10);
+pub const LONGEST: Duration = Duration::from_secs(10);
 const PER_SECOND: u32 = 1_000;
 
 /// All workloads, in the order they run.
 pub fn all() -> Vec<Workload> {
-    let mut all = produce_workloads();
-    let more = [
-        ("fetch-hot-1m", "1 KiB records in 16 KiB batches from the page cache, fetches of 1 MiB", Work::Fetch(1 << 20)),
-        ("fetch-hot-10m", "the same, fetches of 10 MiB", Work::Fetch(10 << 20)),
-        ("e2e-1k", "one 100-byte message every millisecond to a long-polling consumer", Work::EndToEnd(1)),
-        ("e2e-1k-all", "the same", Work::EndToEnd(-1)),
-        ("startup", "start of the process on an empty folder to the first answer that names a broker", Work::Startup),
-        ("idle", "nobody connected, nothing stored", Work::Idle),
-    ];
-    all.extend(more.map(|(name, what, work)| Workload { name, what, work }));
+    let new = Workload::new;
+    let mut all = produce::workloads();
+    all.extend([
+        new(
+            "fetch-hot-1m",
+            "1 KiB records in 16 KiB batches from the page cache, fetches of 1 MiB",
+            Work::Fetch(1 << 20),
+        ),
+        new("fetch-hot-10m", "the same, fetches of 10 MiB", Work::Fetch(10 << 20)),
+        new("e2e-1k", "one 100-byte message every millisecond to a long-polling consumer", Work::EndToEnd(1)),
+        new("e2e-1k-all", "the same", Work::EndToEnd(-1)),
+        new(
+            "sustain",
+            "1 KiB records in 64 KiB batches, 100 MB/s for a minute, segments of 256 MiB, open loop: time to the acknowledgement",
+            Work::Sustain,
+        )
+        .at_most(2),
+        new(
+            "partitions-10000",
+            "`produce-default` and a consumer with a fetch session, over 10,000 partitions and over 1",
+            Work::Partitions(10_000),
+        )
+        .without(&["ceiling"])
+        .at_most(3),
+        new(
+            "conns-10000",
+            "`produce-tiny-1x16` beside 10,000 idle connections and beside none",
+            Work::Connections(10_000),
+        )
+        .at_most(3),
+        new("consumers-idle-1000", "1,000 long polls, nothing produced", Work::Waiting(1_000)).at_most(3),
+        new("startup", "start of the process on an empty folder to the first answer that names a broker", Work::Startup),
+        new("idle", "nobody connected, nothing stored", Work::Idle).at_most(3),
+    ]);
     all
 }
 
-fn produce_workloads() -> Vec<Workload> {
-    let bulk = Produce {
-        value_bytes: 1024,
-        batch_bytes: 1_000_000,
-        partitions: 1,
-        connections: 1,
-        depth: 5,
-        acks: 1,
-        unit: Unit::Gigabyte,
-        volume: 1_000_000_000,
-    };
-    let default = Produce { batch_bytes: 16_384, partitions: 16, unit: Unit::Request, volume: 500_000_000, ..bulk };
-    let small = Produce { value_bytes: 100, unit: Unit::Record, ..default };
-    let tiny = Produce { value_bytes: 100, batch_bytes: 0, partitions: 1, volume: 100_000_000, ..default };
-    let durable = Produce { depth: 64, acks: -1, partitions: 1, ..default };
-    let produce = |name, what, produce| Workload { name, what, work: Work::Produce(produce) };
-    vec![
-        produce("produce-bulk", "1 KiB records, 1 MB batches, 1 partition, 5 requests in flight", bulk),
-        produce("produce-default", "1 KiB records, 16 KiB batches, 16 partitions, 5 requests in flight", default),
-        produce("produce-100b", "100-byte records, 16 KiB batches, 16 partitions, 5 requests in flight", small),
-        produce(
-            "produce-100b-bulk",
-            "100-byte records, 1 MB batches, 1 partition, 5 requests in flight",
-            Produce { unit: Unit::Record, volume: 500_000_000, value_bytes: 100, ..bulk },
-        ),
-        produce(
-            "produce-tiny-1x1",
-            "one 100-byte record a request, 1 connection, 1 in flight",
-            Produce { depth: 1, volume: 20_000_000, ..tiny },
-        ),
-        produce("produce-tiny-1x16", "the same, 16 in flight", Produce { depth: 16, ..tiny }),
-        produce(
-            "produce-tiny-8x1",
-            "the same, 8 connections, 1 in flight on each",
-            Produce { depth: 1, connections: 8, volume: 40_000_000, ..tiny },
-        ),
-        produce(
-            "produce-tiny-8x16",
-            "the same, 8 connections, 16 in flight on each",
-            Produce { depth: 16, connections: 8, volume: 200_000_000, ..tiny },
-        ),
-        produce("produce-durable", "1 KiB records, 16 KiB batches, 1 partition, 64 requests in flight", durable),
-        produce(
-            "produce-durable-bulk",
-            "1 KiB records, 1 MB batches, 1 partition, 64 requests in flight",
-            Produce { batch_bytes: 1_000_000, unit: Unit::Gigabyte, volume: 1_000_000_000, ..durable },
-        ),
-    ]
-}
-
 impl Workload {
+    pub fn new(name: &'static str, what: &'static str, work: Work) -> Workload {
+        Workload { name, what, work, without: &[], rounds_max: usize::MAX }
+    }
+
+    /// Leaves contestants out.
+    pub fn without(self, without: &'static [&'static str]) -> Workload {
+        Workload { without, ..self }
+    }
+
+    /// Makes no more rounds than this: each takes long, or says what the one before said.
+    pub fn at_most(self, rounds_max: usize) -> Workload {
+        Workload { rounds_max, ..self }
+    }
+
+    pub fn rounds(&self, asked: usize) -> usize {
+        self.rounds_max.min(asked)
+    }
+
+    pub fn concerns(&self, contestant: &Contestant) -> bool {
+        !self.without.contains(&contestant.name.as_str())
+    }
+
     /// What is done, with the acks in force.
     pub fn description(&self, setup: &Setup) -> String {
         match self.acks(setup) {
@@ -155,10 +139,21 @@ impl Workload {
         }
     }
 
+    /// What is to be written, or enough of it to touch the memory it takes.
+    fn volume(&self) -> u64 {
+        match self.work {
+            Work::Produce(produce) => produce.volume,
+            Work::Fetch(_) => FETCH_VOLUME,
+            Work::Sustain | Work::Partitions(_) => 1_000_000_000,
+            _ => 0,
+        }
+    }
+
     fn acks(&self, setup: &Setup) -> Option<i16> {
         match self.work {
             Work::Produce(produce) => Some(setup.acks.unwrap_or(produce.acks)),
             Work::EndToEnd(acks) => Some(setup.acks.unwrap_or(acks)),
+            Work::Sustain => Some(setup.acks.unwrap_or(1)),
             _ => None,
         }
     }
@@ -166,18 +161,18 @@ impl Workload {
     /// Runs it once against a fresh broker in `folder`.
     pub fn run(&self, contestant: &Contestant, setup: &Setup, folder: &Path, port: u16) -> Fallible<Outcome> {
         std::fs::create_dir_all(folder)?;
-        if let Work::Produce(Produce { volume, .. }) = self.work {
-            measure::prime(folder, scaled(volume, setup))?;
-        } else if let Work::Fetch(_) = self.work {
-            measure::prime(folder, scaled(FETCH_VOLUME, setup))?;
-        }
+        measure::prime(folder, scaled(self.volume(), setup))?;
         let broker = contestant.start(&folder.join("broker"), port)?;
         let warm_up = if contestant.is_jvm() { setup.jvm_warm_up } else { Duration::ZERO };
         let acks = self.acks(setup).unwrap_or(1);
         match self.work {
-            Work::Produce(produce) => run_produce(&broker, Produce { acks, ..produce }, setup, warm_up),
+            Work::Produce(produce) => produce::run(&broker, produce.answered(acks), setup, warm_up),
             Work::Fetch(max_bytes) => run_fetch(&broker, max_bytes, setup, warm_up),
             Work::EndToEnd(_) => run_end_to_end(&broker, acks, setup, warm_up),
+            Work::Sustain => sustain::run(&broker, acks, setup, warm_up),
+            Work::Partitions(count) => crowd::run_partitions(&broker, count, setup, warm_up),
+            Work::Connections(count) => crowd::run_connections(&broker, count, setup, warm_up),
+            Work::Waiting(count) => crowd::run_waiting(&broker, count, setup, warm_up),
             Work::Startup => {
                 let ready = figure("ready ms", broker.ready.as_secs_f64() * 1e3);
                 Ok(Outcome { figures: vec![ready, peak(&broker)?], foreign: 0.0, steal: 0.0 })
@@ -189,36 +184,37 @@ impl Workload {
 
 const FETCH_VOLUME: u64 = 1_000_000_000;
 
-fn scaled(volume: u64, setup: &Setup) -> u64 {
+pub fn scaled(volume: u64, setup: &Setup) -> u64 {
     (volume as f64 * setup.scale) as u64
 }
 
-fn figure(name: &'static str, value: f64) -> Figure {
+pub fn figure(name: &'static str, value: f64) -> Figure {
     Figure { name, value, compared: true }
 }
 
-fn note(name: &'static str, value: f64) -> Figure {
+pub fn note(name: &'static str, value: f64) -> Figure {
     Figure { name, value, compared: false }
 }
 
-fn peak(broker: &Broker) -> Fallible<Figure> {
+pub fn peak(broker: &Broker) -> Fallible<Figure> {
     Ok(note("peak RSS MiB", measure::memory_mib(broker.pid, "VmHWM")?))
 }
 
-fn create_topic(broker: &Broker, partitions: usize) -> Fallible<TopicId> {
+/// A topic with a name of its own.
+pub fn create_topic(broker: &Broker, partitions: usize, configs: &[(&str, &str)]) -> Fallible<TopicId> {
     let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_nanos();
-    Connection::open(broker.port)?.create_topic(&format!("bench-{nanos}"), i32::try_from(partitions)?)
+    Connection::open(broker.port)?.create_topic(&format!("bench-{nanos}"), i32::try_from(partitions)?, configs)
 }
 
 /// Lets the broker's threads come to rest, so that their time is counted.
-fn settle() {
+pub fn settle() {
     std::thread::sleep(Duration::from_millis(100));
 }
 
 /// A compiler-driven broker gets many small requests first: it is calls that make its code hot, not bytes.
-fn warm_jvm(broker: &Broker, time: Duration) -> Fallible<()> {
+pub fn warm_jvm(broker: &Broker, time: Duration) -> Fallible<()> {
     if time > Duration::ZERO {
-        let topic = create_topic(broker, 1)?;
+        let topic = create_topic(broker, 1, &[])?;
         let ring = Ring::new(&topic, 0..1, 1, 16, &batch::batch(1, 100));
         load::replay(broker.port, &ring, 16, Until { requests: u64::MAX, deadline: Some(Instant::now() + time) })?;
         load::read_all(broker.port, &topic, 1_000, 4096)?;
@@ -226,69 +222,9 @@ fn warm_jvm(broker: &Broker, time: Duration) -> Fallible<()> {
     Ok(())
 }
 
-fn run_produce(broker: &Broker, work: Produce, setup: &Setup, warm_up: Duration) -> Fallible<Outcome> {
-    warm_jvm(broker, warm_up)?;
-    let topic = create_topic(broker, work.partitions * work.connections)?;
-    let (batch, records) = batch::fill(work.batch_bytes, work.value_bytes);
-    let rings: Vec<Ring> = (0..work.connections)
-        .map(|at| {
-            let first = (at * work.partitions) as i32;
-            Ring::new(&topic, first..first + work.partitions as i32, work.acks, work.depth.min(16), &batch)
-        })
-        .collect();
-    let volume = scaled(work.volume, setup);
-    let requests = (volume / (batch.len() as u64 + 100)).max(1);
-    send_all(broker, &rings, work.depth, requests / 4, Duration::from_secs(3).max(warm_up))?;
-    settle();
-    let mark = Mark::now(broker.pid)?;
-    let started = Instant::now();
-    let done = send_all(broker, &rings, work.depth, requests, LONGEST)?;
-    let wall = started.elapsed().as_secs_f64();
-    settle();
-    let spent = mark.spent()?;
-    let (foreign, steal) = spent.foreign_cores(done.client);
-    let batches = done.requests as f64 * batch.len() as f64;
-    let (name, per_unit, rate_name, rate) = match work.unit {
-        Unit::Gigabyte => ("broker CPU s/GB", GB / batches, "MB/s", batches / 1e6),
-        Unit::Request => ("broker CPU us/request", 1e6 / done.requests as f64, "requests/s", done.requests as f64),
-        Unit::Record => {
-            let count = done.requests as f64 * records as f64;
-            ("broker CPU ns/record", 1e9 / count, "records/s", count)
-        }
-    };
-    let mut figures = vec![figure(name, spent.broker.as_secs_f64() * per_unit), note(rate_name, rate / wall)];
-    if !matches!(work.unit, Unit::Gigabyte) && work.batch_bytes > 0 {
-        figures.push(note("broker CPU s/GB", spent.broker.as_secs_f64() * GB / batches));
-        figures.push(note("MB/s", batches / 1e6 / wall));
-    }
-    figures.push(if work.batch_bytes > 0 {
-        note("generator CPU s/GB", done.client.as_secs_f64() * GB / batches)
-    } else {
-        note("generator CPU us/request", done.client.as_secs_f64() * 1e6 / done.requests as f64)
-    });
-    figures.push(peak(broker)?);
-    Ok(Outcome { figures, foreign, steal })
-}
-
-/// Sends `requests` in all, over one connection for each ring.
-fn send_all(broker: &Broker, rings: &[Ring], depth: usize, requests: u64, longest: Duration) -> Fallible<Replayed> {
-    let until = Until { requests: requests / rings.len() as u64, deadline: Some(Instant::now() + longest) };
-    std::thread::scope(|scope| {
-        let threads: Vec<_> =
-            rings.iter().map(|ring| scope.spawn(move || load::replay(broker.port, ring, depth, until))).collect();
-        let mut sum = Replayed::default();
-        for thread in threads {
-            let done = thread.join().map_err(|_| "a connection panicked")??;
-            sum.requests += done.requests;
-            sum.client += done.client;
-        }
-        Ok(sum)
-    })
-}
-
 fn run_fetch(broker: &Broker, max_bytes: i32, setup: &Setup, warm_up: Duration) -> Fallible<Outcome> {
     warm_jvm(broker, warm_up)?;
-    let topic = create_topic(broker, 1)?;
+    let topic = create_topic(broker, 1, &[])?;
     let (batch, records) = batch::fill(16_384, 1024);
     let ring = Ring::new(&topic, 0..1, 1, 16, &batch);
     let requests = (scaled(FETCH_VOLUME, setup) / batch.len() as u64).max(1);
@@ -318,7 +254,7 @@ fn run_fetch(broker: &Broker, max_bytes: i32, setup: &Setup, warm_up: Duration) 
 
 fn run_end_to_end(broker: &Broker, acks: i16, setup: &Setup, warm_up: Duration) -> Fallible<Outcome> {
     warm_jvm(broker, warm_up)?;
-    let topic = create_topic(broker, 1)?;
+    let topic = create_topic(broker, 1, &[])?;
     let pace =
         |seconds: f64| Pace { per_second: PER_SECOND, messages: (f64::from(PER_SECOND) * seconds) as usize, acks };
     let before = pace(3.0_f64.max(warm_up.as_secs_f64() / 2.0));
