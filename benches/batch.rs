@@ -7,18 +7,74 @@ use crate::wire::Encoder;
 /// Bytes of a batch before its records.
 pub const HEADER_BYTES: usize = 61;
 
-/// A batch of records without keys, whose values are `value_bytes` long.
+/// How the records of a batch are compressed.
+#[derive(Clone, Copy)]
+pub enum Codec {
+    None,
+    Lz4,
+    Zstd,
+}
+
+impl Codec {
+    /// The codec's number in a batch's attributes.
+    fn attributes(self) -> i16 {
+        match self {
+            Codec::None => 0,
+            Codec::Lz4 => 3,
+            Codec::Zstd => 4,
+        }
+    }
+
+    fn compress(self, records: Vec<u8>) -> std::io::Result<Vec<u8>> {
+        match self {
+            Codec::None => Ok(records),
+            Codec::Lz4 => {
+                let mut to = lz4::EncoderBuilder::new().block_mode(lz4::BlockMode::Independent).build(Vec::new())?;
+                std::io::Write::write_all(&mut to, &records)?;
+                let (bytes, finished) = to.finish();
+                finished.map(|()| bytes)
+            }
+            Codec::Zstd => zstd::encode_all(records.as_slice(), 3),
+        }
+    }
+}
+
+/// A batch of records without keys, whose values are `value_bytes` long and do not compress.
 pub fn batch(records: usize, value_bytes: usize) -> Vec<u8> {
     let value = incompressible(value_bytes);
     let mut to = Encoder::default();
     for index in 0..records {
         push_record(&mut to, index, &value);
     }
-    let records_bytes = to.bytes;
+    sealed(Codec::None, records, &to.bytes)
+}
+
+/// A batch of records without keys, whose values are `value_bytes` of text that compresses as logs and events do.
+pub fn compressed(codec: Codec, records: usize, value_bytes: usize) -> std::io::Result<Vec<u8>> {
+    let mut numbers = random();
+    let mut to = Encoder::default();
+    for index in 0..records {
+        let mut value = Vec::with_capacity(value_bytes + 80);
+        while value.len() < value_bytes {
+            let (first, second) = (numbers(), numbers());
+            let name =
+                ["user", "order", "session", "device", "payment", "address", "country", "status"][first as usize % 8];
+            let state = ["accepted", "pending", "rejected", "unknown"][second as usize % 4];
+            value.extend(
+                format!("{{\"{name}_id\":{first},\"state\":\"{state}\",\"amount\":{}}},", second >> 12).bytes(),
+            );
+        }
+        value.truncate(value_bytes);
+        push_record(&mut to, index, &value);
+    }
+    Ok(sealed(codec, records, &codec.compress(to.bytes)?))
+}
+
+fn sealed(codec: Codec, records: usize, bytes: &[u8]) -> Vec<u8> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
     let mut covered = Encoder::default();
-    covered.i16(0).i32(records as i32 - 1).i64(now).i64(now).i64(-1).i16(-1).i32(-1).i32(records as i32);
-    covered.raw(&records_bytes);
+    covered.i16(codec.attributes()).i32(records as i32 - 1).i64(now).i64(now).i64(-1).i16(-1).i32(-1);
+    covered.i32(records as i32).raw(bytes);
     let mut to = Encoder::default();
     to.i64(0).i32(covered.bytes.len() as i32 + 9).i32(-1).i8(2);
     to.raw(&crc32c::crc32c(&covered.bytes).to_be_bytes()).raw(&covered.bytes);
@@ -61,14 +117,19 @@ fn zigzag(value: i64) -> usize {
     ((value << 1) ^ (value >> 63)) as usize
 }
 
-/// Bytes that no codec makes smaller (xorshift with a fixed seed).
+/// Bytes that no codec makes smaller.
 fn incompressible(length: usize) -> Vec<u8> {
+    let mut numbers = random();
+    (0..length).map(|_| numbers() as u8).collect()
+}
+
+/// Numbers that are the same in every run (xorshift with a fixed seed).
+fn random() -> impl FnMut() -> u32 {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut step = || {
+    move || {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        (state >> 32) as u8
-    };
-    (0..length).map(|_| step()).collect()
+        (state >> 32) as u32
+    }
 }

@@ -38,6 +38,7 @@ pub struct Broker {
     pub ready: Duration,
     child: Option<Child>,
     ours: bool,
+    pub is_jvm: bool,
 }
 
 impl Contestant {
@@ -54,7 +55,7 @@ impl Contestant {
             Kind::Running(pid, port) => {
                 Connection::open(*port)?.brokers()?;
                 let (pid, port, folder) = (*pid, *port, folder.to_owned());
-                return Ok(Broker { pid, port, folder, ready: Duration::ZERO, child: None, ours: false });
+                return Ok(Broker { pid, port, folder, ready: Duration::ZERO, child: None, ours: false, is_jvm: true });
             }
             Kind::Klamm(binary, extra) => {
                 let mut command = Command::new(binary);
@@ -86,6 +87,7 @@ impl Contestant {
             ready: Duration::ZERO,
             child: Some(child),
             ours: true,
+            is_jvm: self.is_jvm(),
         };
         if scripted {
             broker.pid = pid_printed(broker.child.take())?;

@@ -147,6 +147,24 @@ pub fn sync_us(folder: &Path) -> Fallible<f64> {
     Ok(times[times.len() / 2])
 }
 
+/// MB/s of a loop that appends `batch_bytes` and syncs, each time, in `folder`.
+pub fn sync_each(folder: &Path, batch_bytes: usize, time: Duration) -> Fallible<f64> {
+    use std::io::Write;
+    let path = folder.join("sync-probe");
+    let mut file = fs::File::create(&path)?;
+    let block = vec![1; batch_bytes];
+    let started = Instant::now();
+    let mut bytes = 0;
+    while started.elapsed() < time {
+        file.write_all(&block)?;
+        file.sync_data()?;
+        bytes += batch_bytes;
+    }
+    let rate = bytes as f64 / 1e6 / started.elapsed().as_secs_f64();
+    fs::remove_file(path)?;
+    Ok(rate)
+}
+
 fn first_number(text: &str) -> Fallible<u64> {
     Ok(text.split_whitespace().next().ok_or("an empty schedstat")?.parse()?)
 }

@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use crate::batch::Codec;
 use crate::contestant::Broker;
 use crate::load::{self, Replayed, Ring, Until};
-use crate::measure::Mark;
+use crate::measure::{self, Mark};
 use crate::workloads::{
-    GB, LONGEST, Outcome, Setup, Work, Workload, create_topic, figure, note, peak, scaled, settle, warm_jvm,
+    Figure, GB, LONGEST, Outcome, Setup, Work, Workload, create_topic, figure, note, peak, scaled, settle, warm_jvm,
 };
 use crate::{Fallible, batch};
 
@@ -22,6 +23,7 @@ pub struct Produce {
     depth: usize,
     pub acks: i16,
     unit: Unit,
+    codec: Codec,
     /// Bytes of requests in all, before scaling.
     pub volume: u64,
 }
@@ -51,12 +53,14 @@ pub fn workloads() -> Vec<Workload> {
         depth: 5,
         acks: 1,
         unit: Unit::Gigabyte,
+        codec: Codec::None,
         volume: 1_000_000_000,
     };
     let default = Produce { batch_bytes: 16_384, partitions: 16, unit: Unit::Request, volume: 500_000_000, ..bulk };
     let small = Produce { value_bytes: 100, unit: Unit::Record, ..default };
     let tiny = Produce { value_bytes: 100, batch_bytes: 0, partitions: 1, volume: 100_000_000, ..default };
     let durable = Produce { depth: 64, acks: -1, partitions: 1, ..default };
+    let lz4 = Produce { codec: Codec::Lz4, volume: 500_000_000, ..bulk };
     let produce = |name, what, produce| Workload::new(name, what, Work::Produce(produce));
     vec![
         produce("produce-bulk", "1 KiB records, 1 MB batches, 1 partition, 5 requests in flight", bulk),
@@ -83,25 +87,65 @@ pub fn workloads() -> Vec<Workload> {
             "the same, 8 connections, 16 in flight on each",
             Produce { depth: 16, connections: 8, volume: 200_000_000, ..tiny },
         ),
-        produce("produce-durable", "1 KiB records, 16 KiB batches, 1 partition, 64 requests in flight", durable),
+        produce(
+            "produce-compressed-lz4",
+            "1 KiB records of text, 1 MB of them an lz4 batch, 1 partition, 5 in flight",
+            lz4,
+        ),
+        produce(
+            "produce-compressed-zstd",
+            "1 KiB records of text, 1 MB of them a zstd batch, 1 partition, 5 in flight",
+            Produce { codec: Codec::Zstd, volume: 300_000_000, ..lz4 },
+        ),
+        produce("produce-durable", "1 KiB records, 16 KiB batches, 1 partition, 64 requests in flight", durable)
+            .without(&["ceiling"])
+            .beside(&["klamm-os", "kafka"]),
         produce(
             "produce-durable-bulk",
             "1 KiB records, 1 MB batches, 1 partition, 64 requests in flight",
             Produce { batch_bytes: 1_000_000, unit: Unit::Gigabyte, volume: 1_000_000_000, ..durable },
-        ),
+        )
+        .without(&["ceiling"])
+        .beside(&["klamm-os", "kafka"]),
+        Workload::new(
+            "produce-durable-16",
+            "`produce-durable` over 16 partitions in turn and over 1",
+            Work::ProduceSpread(durable, 16),
+        )
+        .without(&["ceiling"])
+        .beside(&["klamm-os", "kafka"]),
     ]
+}
+
+impl Produce {
+    /// The batch that is sent again and again, and how many records it holds.
+    fn batch(&self) -> Fallible<(Vec<u8>, usize)> {
+        match self.codec {
+            Codec::None => Ok(batch::fill(self.batch_bytes, self.value_bytes)),
+            codec => {
+                let records = self.batch_bytes / self.value_bytes;
+                Ok((batch::compressed(codec, records, self.value_bytes)?, records))
+            }
+        }
+    }
+
+    /// Creates the topic: what one connection sends, for each.
+    fn rings(&self, broker: &Broker, batch: &[u8]) -> Fallible<Vec<Ring>> {
+        // What Klamm does by its durability.mode, Kafka does if the topic is told to.
+        let flush: &[(&str, &str)] = if broker.is_jvm && self.acks == -1 { &[("flush.messages", "1")] } else { &[] };
+        let topic = create_topic(broker, self.partitions * self.connections, flush)?;
+        let ring = |at: usize| {
+            let first = (at * self.partitions) as i32;
+            Ring::new(&topic, first..first + self.partitions as i32, self.acks, self.depth.min(16), batch)
+        };
+        Ok((0..self.connections).map(ring).collect())
+    }
 }
 
 pub fn run(broker: &Broker, work: Produce, setup: &Setup, warm_up: Duration) -> Fallible<Outcome> {
     warm_jvm(broker, warm_up)?;
-    let topic = create_topic(broker, work.partitions * work.connections, &[])?;
-    let (batch, records) = batch::fill(work.batch_bytes, work.value_bytes);
-    let rings: Vec<Ring> = (0..work.connections)
-        .map(|at| {
-            let first = (at * work.partitions) as i32;
-            Ring::new(&topic, first..first + work.partitions as i32, work.acks, work.depth.min(16), &batch)
-        })
-        .collect();
+    let (batch, records) = work.batch()?;
+    let rings = work.rings(broker, &batch)?;
     let volume = scaled(work.volume, setup);
     let requests = (volume / (batch.len() as u64 + 100)).max(1);
     send_all(broker, &rings, work.depth, requests / 4, Duration::from_secs(3).max(warm_up))?;
@@ -122,10 +166,17 @@ pub fn run(broker: &Broker, work: Produce, setup: &Setup, warm_up: Duration) -> 
             ("broker CPU ns/record", 1e9 / count, "records/s", count)
         }
     };
-    let mut figures = vec![figure(name, spent.broker.as_secs_f64() * per_unit), note(rate_name, rate / wall)];
+    let mut figures = vec![figure(name, spent.broker.as_secs_f64() * per_unit)];
+    if work.acks == -1 {
+        figures.extend(durable_figures(broker, batch.len(), batches / 1e6 / wall, setup)?);
+    } else {
+        figures.push(note(rate_name, rate / wall));
+    }
     if !matches!(work.unit, Unit::Gigabyte) && work.batch_bytes > 0 {
         figures.push(note("broker CPU s/GB", spent.broker.as_secs_f64() * GB / batches));
-        figures.push(note("MB/s", batches / 1e6 / wall));
+        if work.acks != -1 {
+            figures.push(note("MB/s", batches / 1e6 / wall));
+        }
     }
     figures.push(if work.batch_bytes > 0 {
         note("generator CPU s/GB", done.client.as_secs_f64() * GB / batches)
@@ -133,6 +184,48 @@ pub fn run(broker: &Broker, work: Produce, setup: &Setup, warm_up: Duration) -> 
         note("generator CPU us/request", done.client.as_secs_f64() * 1e6 / done.requests as f64)
     });
     figures.push(peak(broker)?);
+    Ok(Outcome { figures, foreign, steal })
+}
+
+/// Throughput, set against an fsync after every append on the same disk.
+fn durable_figures(broker: &Broker, batch_bytes: usize, rate: f64, setup: &Setup) -> Fallible<[Figure; 3]> {
+    let time = Duration::from_secs_f64((2.0 * setup.scale).clamp(0.5, 2.0));
+    let each = measure::sync_each(&broker.folder, batch_bytes, time)?;
+    Ok([figure("MB/s", rate), note("times an fsync per append", rate / each), note("fsync per append MB/s", each)])
+}
+
+/// The same work over `partitions` in turn and over one: one, many, one again.
+pub fn run_spread(
+    broker: &Broker,
+    work: Produce,
+    partitions: usize,
+    setup: &Setup,
+    warm_up: Duration,
+) -> Fallible<Outcome> {
+    warm_jvm(broker, warm_up)?;
+    let (batch, _) = work.batch()?;
+    let one = work.rings(broker, &batch)?;
+    let many = Produce { partitions, ..work }.rings(broker, &batch)?;
+    let requests = (scaled(work.volume, setup) / 2 / batch.len() as u64).max(1);
+    let rate = |rings: &[Ring]| -> Fallible<(f64, Duration)> {
+        let started = Instant::now();
+        let done = send_all(broker, rings, work.depth, requests, LONGEST)?;
+        Ok((done.requests as f64 * batch.len() as f64 / 1e6 / started.elapsed().as_secs_f64(), done.client))
+    };
+    for rings in [&one, &many] {
+        send_all(broker, rings, work.depth, requests / 4, Duration::from_secs(2))?;
+    }
+    let mark = Mark::now(broker.pid)?;
+    let (before, with, after) = (rate(&one)?, rate(&many)?, rate(&one)?);
+    let spent = mark.spent()?;
+    let (foreign, steal) = spent.foreign_cores(before.1 + with.1 + after.1);
+    let alone = f64::midpoint(before.0, after.0);
+    let figures = vec![
+        figure("times the MB/s of 1", with.0 / alone),
+        figure("MB/s", with.0),
+        note("MB/s of 1", alone),
+        peak(broker)?,
+    ];
     Ok(Outcome { figures, foreign, steal })
 }
 

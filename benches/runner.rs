@@ -92,7 +92,7 @@ pub fn main() -> Fallible<()> {
         }
         let names: Vec<String> = contestants.iter().map(|contestant| contestant.name.clone()).collect();
         let title = format!("`{}`: {}", workload.name, workload.description(&setup));
-        println!("{}", table::markdown(&title, &names, &["ceiling", "kafka"], &rounds));
+        println!("{}", table::markdown(&title, &names, workload.bases, &rounds));
     }
     // What a failed run left is kept for a look.
     let _ = std::fs::remove_dir(&folder);

@@ -19,11 +19,15 @@ pub struct Workload {
     /// Contestants that have no say in it.
     without: &'static [&'static str],
     rounds_max: usize,
+    /// Whom the others are divided by.
+    pub bases: &'static [&'static str],
 }
 
 /// What is done.
 pub enum Work {
     Produce(Produce),
+    /// The same over so many partitions, and over one.
+    ProduceSpread(Produce, usize),
     /// Bytes a fetch may return.
     Fetch(i32),
     /// The acks a message end to end is produced with.
@@ -88,12 +92,19 @@ pub fn all() -> Vec<Workload> {
         )
         .at_most(2),
         new(
-            "partitions-10000",
-            "`produce-default` and a consumer with a fetch session, over 10,000 partitions and over 1",
-            Work::Partitions(10_000),
+            "partitions-1000",
+            "`produce-default` and a consumer with a fetch session, over 1,000 partitions and over 1",
+            Work::Partitions(1_000),
         )
         .without(&["ceiling"])
         .at_most(3),
+        new(
+            "partitions-10000",
+            "the same, over 10,000",
+            Work::Partitions(10_000),
+        )
+        .without(&["ceiling"])
+        .at_most(2),
         new(
             "conns-10000",
             "`produce-tiny-1x16` beside 10,000 idle connections and beside none",
@@ -109,12 +120,17 @@ pub fn all() -> Vec<Workload> {
 
 impl Workload {
     pub fn new(name: &'static str, what: &'static str, work: Work) -> Workload {
-        Workload { name, what, work, without: &[], rounds_max: usize::MAX }
+        Workload { name, what, work, without: &[], rounds_max: usize::MAX, bases: &["ceiling", "kafka"] }
     }
 
     /// Leaves contestants out.
     pub fn without(self, without: &'static [&'static str]) -> Workload {
         Workload { without, ..self }
+    }
+
+    /// Sets the others against these.
+    pub fn beside(self, bases: &'static [&'static str]) -> Workload {
+        Workload { bases, ..self }
     }
 
     /// Makes no more rounds than this: each takes long, or says what the one before said.
@@ -142,7 +158,7 @@ impl Workload {
     /// What is to be written, or enough of it to touch the memory it takes.
     fn volume(&self) -> u64 {
         match self.work {
-            Work::Produce(produce) => produce.volume,
+            Work::Produce(produce) | Work::ProduceSpread(produce, _) => produce.volume,
             Work::Fetch(_) => FETCH_VOLUME,
             Work::Sustain | Work::Partitions(_) => 1_000_000_000,
             _ => 0,
@@ -151,7 +167,7 @@ impl Workload {
 
     fn acks(&self, setup: &Setup) -> Option<i16> {
         match self.work {
-            Work::Produce(produce) => Some(setup.acks.unwrap_or(produce.acks)),
+            Work::Produce(produce) | Work::ProduceSpread(produce, _) => Some(setup.acks.unwrap_or(produce.acks)),
             Work::EndToEnd(acks) => Some(setup.acks.unwrap_or(acks)),
             Work::Sustain => Some(setup.acks.unwrap_or(1)),
             _ => None,
@@ -167,6 +183,9 @@ impl Workload {
         let acks = self.acks(setup).unwrap_or(1);
         match self.work {
             Work::Produce(produce) => produce::run(&broker, produce.answered(acks), setup, warm_up),
+            Work::ProduceSpread(produce, count) => {
+                produce::run_spread(&broker, produce.answered(acks), count, setup, warm_up)
+            }
             Work::Fetch(max_bytes) => run_fetch(&broker, max_bytes, setup, warm_up),
             Work::EndToEnd(_) => run_end_to_end(&broker, acks, setup, warm_up),
             Work::Sustain => sustain::run(&broker, acks, setup, warm_up),
