@@ -70,6 +70,12 @@ pub fn compressed(codec: Codec, records: usize, value_bytes: usize) -> std::io::
     Ok(sealed(codec, records, &codec.compress(to.bytes)?))
 }
 
+/// Whether a whole batch is as it was sealed.
+pub fn is_sound(batch: &[u8]) -> bool {
+    let sum = batch.get(17..21).and_then(|sum| sum.try_into().ok()).map(u32::from_be_bytes);
+    sum.is_some_and(|sum| batch.get(21..).is_some_and(|covered| crc32c::crc32c(covered) == sum))
+}
+
 fn sealed(codec: Codec, records: usize, bytes: &[u8]) -> Vec<u8> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
     let mut covered = Encoder::default();

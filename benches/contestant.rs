@@ -47,10 +47,10 @@ impl Contestant {
         matches!(self.kind, Kind::Kafka(_) | Kind::Running(..))
     }
 
-    /// Starts the broker on `folder`, which must not exist, and waits for it.
+    /// Starts the broker on `folder`, with what an earlier life left in it, and waits for it.
     pub fn start(&self, folder: &Path, port: u16) -> Fallible<Broker> {
         fs::create_dir_all(folder)?;
-        let log = fs::File::create(folder.join("output"))?;
+        let log = fs::File::options().create(true).append(true).open(folder.join("output"))?;
         let mut command = match &self.kind {
             Kind::Running(pid, port) => {
                 Connection::open(*port)?.brokers()?;
@@ -125,6 +125,20 @@ fn pid_printed(child: Option<Child>) -> Fallible<u32> {
 }
 
 impl Broker {
+    /// Ends it by SIGKILL, as a crash does.
+    pub fn kill(&mut self) -> Fallible<()> {
+        if !self.ours {
+            return Err("a broker that was not started here is not killed".into());
+        }
+        let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw).ok_or("no process id")?;
+        rustix::process::kill_process(pid, Signal::KILL)?;
+        while self.runs() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        self.ours = false;
+        Ok(())
+    }
+
     /// Ends it by SIGTERM, after ten seconds by SIGKILL.
     fn end(&mut self) {
         let Some(pid) = i32::try_from(self.pid).ok().and_then(Pid::from_raw) else { return };

@@ -139,7 +139,7 @@ pub fn read_all(port: u16, topic: &TopicId, end: i64, max_bytes: i32) -> Fallibl
     let mut offset = 0;
     while offset < end {
         let request = wire::fetch(&Fetch { topic: *topic, partition: 0, offset, max_wait_ms: 500, max_bytes });
-        let records = wire::fetched(connection.call(&request, &mut response)?)?;
+        let records = wire::fetched(connection.call_awake(&request, &mut response)?)?;
         let before = offset;
         for (_, last, size) in batch::whole_batches(records) {
             offset = last + 1;

@@ -7,6 +7,8 @@ mod batch;
 #[cfg(target_os = "linux")]
 mod ceiling;
 #[cfg(target_os = "linux")]
+mod cold;
+#[cfg(target_os = "linux")]
 mod contestant;
 #[cfg(target_os = "linux")]
 mod crowd;
@@ -18,6 +20,8 @@ mod load;
 mod measure;
 #[cfg(target_os = "linux")]
 mod produce;
+#[cfg(target_os = "linux")]
+mod restart;
 #[cfg(target_os = "linux")]
 mod runner;
 #[cfg(target_os = "linux")]

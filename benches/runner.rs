@@ -109,6 +109,11 @@ struct Ports {
 impl Ports {
     const PAIRS: u16 = 50;
 
+    /// One for each life of a broker.
+    fn two(&mut self) -> Option<[u16; 2]> {
+        Some([self.next()?, self.next()?])
+    }
+
     fn next(&mut self) -> Option<u16> {
         let free = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
         for _ in 0..Self::PAIRS {
@@ -180,13 +185,14 @@ fn run_round(
     if round % 2 == 1 {
         order.reverse();
     }
+    let from = ports.first;
     for at in order {
-        let (Some(contestant), Some(port)) = (contestants.get(at), ports.next()) else {
-            eprintln!("{} {round}: no free port from {} on", workload.name, ports.first);
+        let (Some(contestant), Some(ports)) = (contestants.get(at), ports.two()) else {
+            eprintln!("{} {round}: no free port from {} on", workload.name, from);
             continue;
         };
         let place = folder.join(format!("{}-{round}-{}", workload.name, contestant.name));
-        match workload.run(contestant, setup, &place, port) {
+        match workload.run(contestant, setup, &place, ports) {
             Ok(outcome) => {
                 let figures: Vec<String> =
                     outcome.figures.iter().map(|figure| format!("{} {:.2}", figure.name, figure.value)).collect();

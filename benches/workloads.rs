@@ -9,7 +9,7 @@ use crate::load::{self, Ring, Until};
 use crate::measure::{self, Mark};
 use crate::produce::{self, Produce};
 use crate::wire::{Connection, TopicId};
-use crate::{Fallible, batch, crowd, sustain};
+use crate::{Fallible, batch, cold, crowd, restart, sustain};
 
 /// A named piece of work.
 pub struct Workload {
@@ -39,7 +39,13 @@ pub enum Work {
     /// How many long polls.
     Waiting(usize),
     Sustain,
+    /// Cold data is read, alone or beside a reader at the end.
+    Cold,
+    ColdBeside,
+    Recovery,
     Startup,
+    /// How many partitions there are already.
+    StartupWith(usize),
     Idle,
 }
 
@@ -83,6 +89,16 @@ pub fn all() -> Vec<Workload> {
             Work::Fetch(1 << 20),
         ),
         new("fetch-hot-10m", "the same, fetches of 10 MiB", Work::Fetch(10 << 20)),
+        new("fetch-cold", "2 GB of 1 KiB records in 64 KiB batches that are not in memory", Work::Cold)
+            .without(&["ceiling"])
+            .at_most(3),
+        new(
+            "cold-hurts-tail",
+            "`e2e-1k` alone and while 2 GB that are not in memory are read again and again",
+            Work::ColdBeside,
+        )
+        .without(&["ceiling"])
+        .at_most(3),
         new("e2e-1k", "one 100-byte message every millisecond to a long-polling consumer", Work::EndToEnd(1)),
         new("e2e-1k-all", "the same", Work::EndToEnd(-1)),
         new(
@@ -113,6 +129,16 @@ pub fn all() -> Vec<Workload> {
         .at_most(3),
         new("consumers-idle-1000", "1,000 long polls, nothing produced", Work::Waiting(1_000)).at_most(3),
         new("startup", "start of the process on an empty folder to the first answer that names a broker", Work::Startup),
+        new("startup-1000", "the same, with 1,000 partitions from an earlier life", Work::StartupWith(1_000))
+            .without(&["ceiling"])
+            .at_most(3),
+        new(
+            "recovery-1g",
+            "kill -9 during `produce-bulk` when 1 GB is stored, and start again",
+            Work::Recovery,
+        )
+        .without(&["ceiling"])
+        .at_most(3),
         new("idle", "nobody connected, nothing stored", Work::Idle).at_most(3),
     ]);
     all
@@ -160,6 +186,8 @@ impl Workload {
         match self.work {
             Work::Produce(produce) | Work::ProduceSpread(produce, _) => produce.volume,
             Work::Fetch(_) => FETCH_VOLUME,
+            Work::Cold | Work::ColdBeside => cold::VOLUME,
+            Work::Recovery => restart::VOLUME,
             Work::Sustain | Work::Partitions(_) => 1_000_000_000,
             _ => 0,
         }
@@ -175,10 +203,17 @@ impl Workload {
     }
 
     /// Runs it once against a fresh broker in `folder`.
-    pub fn run(&self, contestant: &Contestant, setup: &Setup, folder: &Path, port: u16) -> Fallible<Outcome> {
+    pub fn run(&self, contestant: &Contestant, setup: &Setup, folder: &Path, ports: [u16; 2]) -> Fallible<Outcome> {
         std::fs::create_dir_all(folder)?;
         measure::prime(folder, scaled(self.volume(), setup))?;
-        let broker = contestant.start(&folder.join("broker"), port)?;
+        match self.work {
+            Work::Recovery => return restart::run_recovery(contestant, setup, &folder.join("broker"), ports),
+            Work::StartupWith(count) => {
+                return restart::run_startup(contestant, count, &folder.join("broker"), ports);
+            }
+            _ => {}
+        }
+        let broker = contestant.start(&folder.join("broker"), ports[0])?;
         let warm_up = if contestant.is_jvm() { setup.jvm_warm_up } else { Duration::ZERO };
         let acks = self.acks(setup).unwrap_or(1);
         match self.work {
@@ -192,11 +227,14 @@ impl Workload {
             Work::Partitions(count) => crowd::run_partitions(&broker, count, setup, warm_up),
             Work::Connections(count) => crowd::run_connections(&broker, count, setup, warm_up),
             Work::Waiting(count) => crowd::run_waiting(&broker, count, setup, warm_up),
+            Work::Cold => cold::run_alone(&broker, setup, warm_up),
+            Work::ColdBeside => cold::run_beside(&broker, setup, warm_up),
             Work::Startup => {
                 let ready = figure("ready ms", broker.ready.as_secs_f64() * 1e3);
                 Ok(Outcome { figures: vec![ready, peak(&broker)?], foreign: 0.0, steal: 0.0 })
             }
             Work::Idle => run_idle(&broker, setup, warm_up),
+            Work::Recovery | Work::StartupWith(_) => Err("runs without a broker of its own".into()),
         }
     }
 }

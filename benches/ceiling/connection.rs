@@ -2,6 +2,7 @@
 
 use std::os::fd::AsFd;
 
+use bytes::BufMut;
 use rustix::net::SendFlags;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
@@ -13,12 +14,11 @@ use crate::Fallible;
 const READ_BYTES: usize = 64 << 10;
 const FRAME_BYTES_MAX: usize = 100 << 20;
 
-/// Bytes received and not yet executed; the buffer only grows and is reused.
+/// Bytes received and not yet executed. A buffer that is empty and small is given back while nothing comes.
 #[derive(Default)]
 struct Input {
     buffer: Vec<u8>,
     start: usize,
-    end: usize,
 }
 
 pub async fn serve(mut stream: TcpStream, broker: &Broker) -> Fallible<()> {
@@ -46,10 +46,22 @@ pub async fn serve(mut stream: TcpStream, broker: &Broker) -> Fallible<()> {
             }
         }
         flush(&mut stream, &mut output).await?;
-        let room = input.room()?;
-        match stream.read(room).await? {
-            0 => return Ok(()),
-            count => input.end += count,
+        let count = input.prepare()?;
+        if input.buffer.is_empty() {
+            // At once if there is something, without a call to the system.
+            let there = tokio::select! {
+                biased;
+                ready = stream.readable() => ready.map(|()| true)?,
+                () = std::future::ready(()) => false,
+            };
+            if !there {
+                input.rest();
+                stream.readable().await?;
+            }
+        }
+        input.buffer.reserve_exact(count);
+        if stream.read_buf(&mut (&mut input.buffer).limit(count)).await? == 0 {
+            return Ok(());
         }
     }
 }
@@ -58,7 +70,7 @@ impl Input {
     /// The next whole frame without its size, taken out.
     fn frame(&mut self) -> Fallible<Option<std::ops::Range<usize>>> {
         let Some(size) = self.size()? else { return Ok(None) };
-        if self.end - self.start < 4 + size {
+        if self.buffer.len() - self.start < 4 + size {
             return Ok(None);
         }
         let frame = self.start + 4..self.start + 4 + size;
@@ -67,21 +79,24 @@ impl Input {
     }
 
     fn size(&self) -> Fallible<Option<usize>> {
-        let Some(size) = self.buffer[self.start..self.end].first_chunk::<4>() else { return Ok(None) };
+        let Some(size) = self.buffer[self.start..].first_chunk::<4>() else { return Ok(None) };
         let size = u32::from_be_bytes(*size) as usize;
         if size > FRAME_BYTES_MAX { Err("a frame over 100 MiB".into()) } else { Ok(Some(size)) }
     }
 
-    /// Where to read to: the rest of a large frame and no more, so that nothing behind it must be moved; else 64 KiB.
-    fn room(&mut self) -> Fallible<&mut [u8]> {
-        let wanted = self.size()?.map_or(0, |size| (4 + size).saturating_sub(self.end - self.start));
-        self.buffer.copy_within(self.start..self.end, 0);
-        (self.start, self.end) = (0, self.end - self.start);
-        let more = if wanted > READ_BYTES { wanted } else { READ_BYTES };
-        if self.buffer.len() < self.end + more {
-            self.buffer.resize(self.end + more, 0);
+    /// Drops what has been executed. Returns how much to read: the rest of a large frame and no more, so that nothing behind
+    /// it must be moved; else 64 KiB.
+    fn prepare(&mut self) -> Fallible<usize> {
+        let wanted = self.size()?.map_or(0, |size| (4 + size).saturating_sub(self.buffer.len() - self.start));
+        self.buffer.drain(..self.start);
+        self.start = 0;
+        Ok(if wanted > READ_BYTES { wanted } else { READ_BYTES })
+    }
+
+    fn rest(&mut self) {
+        if self.buffer.capacity() <= READ_BYTES {
+            self.buffer = Vec::new();
         }
-        Ok(&mut self.buffer[self.end..self.end + more])
     }
 }
 
