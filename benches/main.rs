@@ -13,6 +13,8 @@ mod contestant;
 #[cfg(target_os = "linux")]
 mod crowd;
 #[cfg(target_os = "linux")]
+mod goals;
+#[cfg(target_os = "linux")]
 mod latency;
 #[cfg(target_os = "linux")]
 mod load;
@@ -22,6 +24,8 @@ mod measure;
 mod produce;
 #[cfg(target_os = "linux")]
 mod restart;
+#[cfg(target_os = "linux")]
+mod results;
 #[cfg(target_os = "linux")]
 mod runner;
 #[cfg(target_os = "linux")]

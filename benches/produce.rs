@@ -59,10 +59,9 @@ pub fn workloads() -> Vec<Workload> {
     let default = Produce { batch_bytes: 16_384, partitions: 16, unit: Unit::Request, volume: 500_000_000, ..bulk };
     let small = Produce { value_bytes: 100, unit: Unit::Record, ..default };
     let tiny = Produce { value_bytes: 100, batch_bytes: 0, partitions: 1, volume: 100_000_000, ..default };
-    let durable = Produce { depth: 64, acks: -1, partitions: 1, ..default };
     let lz4 = Produce { codec: Codec::Lz4, volume: 500_000_000, ..bulk };
     let produce = |name, what, produce| Workload::new(name, what, Work::Produce(produce));
-    vec![
+    [
         produce("produce-bulk", "1 KiB records, 1 MB batches, 1 partition, 5 requests in flight", bulk),
         produce("produce-default", "1 KiB records, 16 KiB batches, 16 partitions, 5 requests in flight", default),
         produce("produce-100b", "100-byte records, 16 KiB batches, 16 partitions, 5 requests in flight", small),
@@ -97,6 +96,16 @@ pub fn workloads() -> Vec<Workload> {
             "1 KiB records of text, 1 MB of them a zstd batch, 1 partition, 5 in flight",
             Produce { codec: Codec::Zstd, volume: 300_000_000, ..lz4 },
         ),
+    ]
+    .into_iter()
+    .chain(durable_workloads(Produce { depth: 64, acks: -1, partitions: 1, ..default }))
+    .collect()
+}
+
+/// With an fsync before each answer. The ceiling promises none.
+fn durable_workloads(durable: Produce) -> [Workload; 3] {
+    let produce = |name, what, produce| Workload::new(name, what, Work::Produce(produce));
+    [
         produce("produce-durable", "1 KiB records, 16 KiB batches, 1 partition, 64 requests in flight", durable)
             .without(&["ceiling"])
             .beside(&["klamm-os", "kafka"]),

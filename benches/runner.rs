@@ -8,14 +8,15 @@ use clap::Parser;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::contestant::{Contestant, Kind};
+use crate::results::{self, Finished};
 use crate::table::{self, Round};
 use crate::workloads::{self, Setup, Workload};
-use crate::{Fallible, ceiling};
+use crate::{Fallible, ceiling, goals};
 
 /// Measures what the broker costs, beside a bare ceiling broker and Apache Kafka.
 #[derive(Parser)]
 struct Arguments {
-    /// Names of workloads, beginnings of names, or `all`; none lists them.
+    /// Names of workloads, beginnings of names, or `all`; none lists them. `summary` prints what `--results` holds.
     workloads: Vec<String>,
     /// Rounds of each workload.
     #[arg(long, default_value_t = 5)]
@@ -36,6 +37,12 @@ struct Arguments {
     /// is taken from KLAMM_BENCH_KAFKA.
     #[arg(long)]
     kafka_cmd: Option<String>,
+    /// Rounds in which a Kafka that is started takes part: each costs as long as all others together.
+    #[arg(long, default_value_t = 2)]
+    kafka_rounds: usize,
+    /// Adds what is measured to this file, as JSON lines, and sets all that is in it against the goals at the end.
+    #[arg(long)]
+    results: Option<PathBuf>,
     /// Seconds of small requests that a JVM gets before anything is measured.
     #[arg(long, default_value_t = 10.0)]
     kafka_warm_up: f64,
@@ -67,6 +74,12 @@ pub fn main() -> Fallible<()> {
     if arguments.acks == Some(0) {
         return Err("acks=0 has no answers to wait for".into());
     }
+    if arguments.workloads == ["summary"] {
+        let finished = results::load(arguments.results.as_deref().ok_or("a summary of which --results?")?)?;
+        finished.iter().for_each(|run| println!("{}", table::markdown(run)));
+        println!("{}", goals::summary(&finished));
+        return Ok(());
+    }
     let chosen = choose(&arguments.workloads)?;
     if chosen.is_empty() {
         for workload in workloads::all() {
@@ -83,17 +96,32 @@ pub fn main() -> Fallible<()> {
     let folder = arguments.folder.join(format!("bench-{}", std::process::id()));
     allow_files()?;
     let mut ports = Ports { first: arguments.port, next: 0 };
+    let mut finished = Vec::new();
     for workload in chosen {
-        let mut rounds = Vec::new();
-        let contestants: Vec<Contestant> =
-            contestants.iter().filter(|contestant| workload.concerns(contestant)).cloned().collect();
-        for round in 0..workload.rounds(arguments.rounds) {
-            rounds.push(run_round(&workload, &contestants, round, &setup, &folder, &mut ports));
+        let taking_part = |round: usize| -> Vec<Contestant> {
+            let late = |contestant: &Contestant| contestant.is_jvm() && round >= arguments.kafka_rounds;
+            contestants.iter().filter(|&one| workload.concerns(one) && !late(one)).cloned().collect()
+        };
+        let rounds = (0..workload.rounds(arguments.rounds))
+            .map(|round| run_round(&workload, &taking_part(round), round, &setup, &folder, &mut ports))
+            .collect();
+        let run = Finished {
+            workload: workload.name.to_owned(),
+            title: format!("`{}`: {}", workload.name, workload.description(&setup)),
+            names: taking_part(0).into_iter().map(|contestant| contestant.name).collect(),
+            bases: workload.bases.iter().map(|&base| base.to_owned()).collect(),
+            rounds,
+        };
+        println!("{}", table::markdown(&run));
+        if let Some(path) = &arguments.results {
+            results::save(path, &run)?;
         }
-        let names: Vec<String> = contestants.iter().map(|contestant| contestant.name.clone()).collect();
-        let title = format!("`{}`: {}", workload.name, workload.description(&setup));
-        println!("{}", table::markdown(&title, &names, workload.bases, &rounds));
+        finished.push(run);
     }
+    if let Some(path) = &arguments.results {
+        finished = results::load(path)?;
+    }
+    println!("{}", goals::summary(&finished));
     // What a failed run left is kept for a look.
     let _ = std::fs::remove_dir(&folder);
     Ok(())
@@ -169,6 +197,8 @@ fn contestants(arguments: &Arguments) -> Fallible<Vec<Contestant>> {
         };
         all.push(Contestant { name: name.clone(), kind });
     }
+    // Last, so that in the rounds without it the others keep their places.
+    all.sort_by_key(Contestant::is_jvm);
     Ok(all)
 }
 

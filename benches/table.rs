@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use crate::results::Finished;
 use crate::workloads::Outcome;
 
 /// One round: what each contestant did, in the order of the contestants; nothing where it failed.
@@ -10,19 +11,25 @@ pub type Round = Vec<Option<Outcome>>;
 /// Foreign load above this makes a round of no use.
 pub const FOREIGN_CORES_MAX: f64 = 0.25;
 
-/// The table of one workload. `bases` are the contestants the others are divided by.
-pub fn markdown(title: &str, names: &[String], bases: &[&str], rounds: &[Round]) -> String {
+/// The rounds that count, and why those.
+pub fn used(rounds: &[Round]) -> (Vec<&Round>, &'static str) {
     let quiet: Vec<&Round> = rounds.iter().filter(|round| worst_foreign(round) <= FOREIGN_CORES_MAX).collect();
-    let (used, remark) = if quiet.is_empty() {
+    if quiet.is_empty() {
         (rounds.iter().collect(), "none was quiet, all are used")
     } else {
         (quiet, "quiet ones are used")
-    };
+    }
+}
+
+/// The table of one workload.
+pub fn markdown(run: &Finished) -> String {
+    let Finished { title, names, rounds, .. } = run;
+    let (used, remark) = used(rounds);
     let foreign = median(rounds.iter().map(worst_foreign).collect());
     let steal = rounds.iter().flatten().flatten().map(|outcome| outcome.steal).fold(0.0, f64::max);
     let mut out = format!("### {title}\n\n");
-    let bases: Vec<(usize, &str)> =
-        bases.iter().filter_map(|base| Some((names.iter().position(|name| name == base)?, *base))).collect();
+    let place = |base: &String| Some((names.iter().position(|name| name == base)?, base.clone()));
+    let bases: Vec<(usize, String)> = run.bases.iter().filter_map(place).collect();
     let mut header = String::from("| |");
     for (name, compared) in columns(&used) {
         let _ = write!(header, " {name} |");
@@ -46,7 +53,7 @@ pub fn markdown(title: &str, names: &[String], bases: &[&str], rounds: &[Round])
     out
 }
 
-fn row(at: usize, name: &str, bases: &[(usize, &str)], rounds: &[&Round]) -> String {
+fn row(at: usize, name: &str, bases: &[(usize, String)], rounds: &[&Round]) -> String {
     let mut row = format!("| {name} |");
     for (index, (_, compared)) in columns(rounds).iter().enumerate() {
         let values = rounds.iter().filter_map(|round| value(round, at, index)).collect();
@@ -60,9 +67,11 @@ fn row(at: usize, name: &str, bases: &[(usize, &str)], rounds: &[&Round]) -> Str
     row
 }
 
-fn columns(rounds: &[&Round]) -> Vec<(&'static str, bool)> {
+fn columns(rounds: &[&Round]) -> Vec<(String, bool)> {
     let first = rounds.iter().flat_map(|round| round.iter()).flatten().next();
-    first.map_or_else(Vec::new, |outcome| outcome.figures.iter().map(|figure| (figure.name, figure.compared)).collect())
+    first.map_or_else(Vec::new, |outcome| {
+        outcome.figures.iter().map(|figure| (figure.name.clone(), figure.compared)).collect()
+    })
 }
 
 fn value(round: &Round, contestant: usize, figure: usize) -> Option<f64> {
@@ -84,7 +93,8 @@ fn spread(values: Vec<f64>, unit: &str) -> String {
     format!("{}{unit} [{}..{}]", number(middle), number(least), number(greatest))
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+/// The middle, or what lies between the two in the middle.
+pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     match (values.get(values.len() / 2), values.get(values.len().wrapping_sub(1) / 2)) {
         (Some(upper), Some(lower)) => f64::midpoint(*upper, *lower),
@@ -93,7 +103,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 /// Three digits that mean something.
-fn number(value: f64) -> String {
+pub fn number(value: f64) -> String {
     let digits = match value.abs() {
         size if size >= 100.0 => 0,
         size if size >= 10.0 => 1,

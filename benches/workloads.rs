@@ -60,7 +60,7 @@ pub struct Setup {
 
 /// One number of a run; `compared` ones are set against the other contestants.
 pub struct Figure {
-    pub name: &'static str,
+    pub name: String,
     pub value: f64,
     pub compared: bool,
 }
@@ -245,12 +245,12 @@ pub fn scaled(volume: u64, setup: &Setup) -> u64 {
     (volume as f64 * setup.scale) as u64
 }
 
-pub fn figure(name: &'static str, value: f64) -> Figure {
-    Figure { name, value, compared: true }
+pub fn figure(name: &str, value: f64) -> Figure {
+    Figure { name: name.to_owned(), value, compared: true }
 }
 
-pub fn note(name: &'static str, value: f64) -> Figure {
-    Figure { name, value, compared: false }
+pub fn note(name: &str, value: f64) -> Figure {
+    Figure { name: name.to_owned(), value, compared: false }
 }
 
 pub fn peak(broker: &Broker) -> Fallible<Figure> {
@@ -273,8 +273,9 @@ pub fn warm_jvm(broker: &Broker, time: Duration) -> Fallible<()> {
     if time > Duration::ZERO {
         let topic = create_topic(broker, 1, &[])?;
         let ring = Ring::new(&topic, 0..1, 1, 16, &batch::batch(1, 100));
-        load::replay(broker.port, &ring, 16, Until { requests: u64::MAX, deadline: Some(Instant::now() + time) })?;
-        load::read_all(broker.port, &topic, 1_000, 4096)?;
+        let until = Until { requests: u64::MAX, deadline: Some(Instant::now() + time) };
+        let written = load::replay(broker.port, &ring, 16, until)?.requests;
+        load::read_all(broker.port, &topic, written.min(1_000) as i64, 4096)?;
     }
     Ok(())
 }
