@@ -349,6 +349,11 @@ impl<'a> SnappyReader<'a> {
     }
 }
 
+/// In the descriptor byte of an lz4 frame: no block refers to the one before.
+const LZ4_BLOCKS_INDEPENDENT: u8 = 0x20;
+/// Where that byte stands, behind the magic.
+const LZ4_DESCRIPTOR_AT: usize = 4;
+
 /// lz4 frames, one after the other.
 struct Lz4Reader<'a> {
     frame: Option<lz4::Decoder<&'a [u8]>>,
@@ -356,7 +361,15 @@ struct Lz4Reader<'a> {
 
 impl<'a> Lz4Reader<'a> {
     fn new(bytes: &'a [u8]) -> io::Result<Lz4Reader<'a>> {
-        Ok(Lz4Reader { frame: Some(lz4::Decoder::new(bytes)?) })
+        Ok(Lz4Reader { frame: Some(Self::frame(bytes)?) })
+    }
+
+    /// A frame that Java's clients can read: they refuse blocks that refer to each other, and so does Kafka's broker.
+    fn frame(bytes: &'a [u8]) -> io::Result<lz4::Decoder<&'a [u8]>> {
+        if bytes.get(LZ4_DESCRIPTOR_AT).is_some_and(|descriptor| descriptor & LZ4_BLOCKS_INDEPENDENT == 0) {
+            return Err(invalid("an lz4 frame of blocks that refer to each other"));
+        }
+        lz4::Decoder::new(bytes)
     }
 
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -371,7 +384,7 @@ impl<'a> Lz4Reader<'a> {
             let Some((rest, result)) = self.frame.take().map(lz4::Decoder::finish) else { break };
             result.map_err(|_| io::ErrorKind::UnexpectedEof)?;
             if !rest.is_empty() {
-                self.frame = Some(lz4::Decoder::new(rest)?);
+                self.frame = Some(Self::frame(rest)?);
             }
         }
         Ok(0)

@@ -78,35 +78,47 @@ fn a_snappy_block_without_a_frame_is_read() {
 }
 
 #[test]
-fn lz4_frames_of_every_kind_are_read() {
-    use lz4::liblz4::BlockChecksum::{BlockChecksumEnabled, NoBlockChecksum};
-    use lz4::{BlockMode, BlockSize, ContentChecksum};
+fn lz4_frames_of_every_kind_that_java_reads_are_read() {
     let plain = text(5_000_000);
-    let sizes = [BlockSize::Max64KB, BlockSize::Max256KB, BlockSize::Max1MB, BlockSize::Max4MB];
-    for (index, size) in sizes.iter().enumerate() {
-        for mode in [BlockMode::Linked, BlockMode::Independent] {
-            for checksums in [false, true] {
-                let mut builder = lz4::EncoderBuilder::new();
-                builder.block_size(size.clone()).block_mode(mode.clone());
-                if checksums {
-                    builder.checksum(ContentChecksum::ChecksumEnabled).block_checksum(BlockChecksumEnabled);
-                    builder.content_size(plain.len() as u64);
-                } else {
-                    builder.checksum(ContentChecksum::NoChecksum).block_checksum(NoBlockChecksum);
-                }
-                let mut encoder = builder.build(Vec::new()).expect("encoder");
-                encoder.write_all(&plain).expect("written");
-                let (mut frame, result) = encoder.finish();
-                result.expect("finished");
-                assert!(decoded(Codec::Lz4, &frame).expect("decoded") == plain, "size {index}, checksums {checksums}");
-                if checksums {
-                    let middle = frame.len() / 2;
-                    frame[middle] ^= 0x40;
-                    decoded(Codec::Lz4, &frame).expect_err("a checksum that does not match");
-                }
+    for size in [lz4::BlockSize::Max64KB, lz4::BlockSize::Max256KB, lz4::BlockSize::Max1MB, lz4::BlockSize::Max4MB] {
+        for checksums in [false, true] {
+            let mut frame = lz4_frame(&plain, size.clone(), lz4::BlockMode::Independent, checksums);
+            assert!(decoded(Codec::Lz4, &frame).expect("decoded") == plain, "checksums {checksums}");
+            if checksums {
+                let middle = frame.len() / 2;
+                frame[middle] ^= 0x40;
+                decoded(Codec::Lz4, &frame).expect_err("a checksum that does not match");
             }
         }
     }
+}
+
+/// They were taken, and then no Java consumer got past them; Kafka's broker refuses them as well.
+#[test]
+fn lz4_frames_of_linked_blocks_are_refused() {
+    let plain = text(200_000);
+    let linked = lz4_frame(&plain, lz4::BlockSize::Max64KB, lz4::BlockMode::Linked, false);
+    decoded(Codec::Lz4, &linked).expect_err("linked blocks");
+    let mut both = lz4_frame(&plain, lz4::BlockSize::Max64KB, lz4::BlockMode::Independent, false);
+    both.extend_from_slice(&linked);
+    decoded(Codec::Lz4, &both).expect_err("linked blocks in a second frame");
+}
+
+fn lz4_frame(plain: &[u8], size: lz4::BlockSize, mode: lz4::BlockMode, checksums: bool) -> Vec<u8> {
+    use lz4::ContentChecksum::{ChecksumEnabled, NoChecksum};
+    use lz4::liblz4::BlockChecksum::{BlockChecksumEnabled, NoBlockChecksum};
+    let mut builder = lz4::EncoderBuilder::new();
+    builder.block_size(size).block_mode(mode);
+    if checksums {
+        builder.checksum(ChecksumEnabled).block_checksum(BlockChecksumEnabled).content_size(plain.len() as u64);
+    } else {
+        builder.checksum(NoChecksum).block_checksum(NoBlockChecksum);
+    }
+    let mut encoder = builder.build(Vec::new()).expect("encoder");
+    encoder.write_all(plain).expect("written");
+    let (frame, result) = encoder.finish();
+    result.expect("finished");
+    frame
 }
 
 #[test]
