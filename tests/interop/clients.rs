@@ -42,11 +42,11 @@ fn the_java_client_sees_what_it_sees_of_apache_kafka() {
     });
 }
 
-fn programs() -> PathBuf {
+pub fn programs() -> PathBuf {
     tests_folder().join("interop/clients")
 }
 
-fn exercise(python: &Path, client: &str, broker: &Shared, prefix: &str) -> Command {
+pub fn exercise(python: &Path, client: &str, broker: &Shared, prefix: &str) -> Command {
     let mut command = Command::new(python);
     command.arg(programs().join("exercise.py")).args([client, &broker.bootstrap, prefix]);
     command
@@ -58,7 +58,7 @@ fn prefix(client: &str) -> String {
     format!("{client}{}", RUNS.fetch_add(1, Ordering::Relaxed))
 }
 
-fn check(client: &str, program: impl Fn(&Shared, &str) -> Command) {
+pub fn check(client: &str, program: impl Fn(&Shared, &str) -> Command) {
     for kind in kinds() {
         let (broker, prefix) = (shared(kind), prefix(client));
         let printed = run(&mut program(&broker, &prefix), Duration::from_secs(300)).out();
@@ -79,7 +79,7 @@ fn check(client: &str, program: impl Fn(&Shared, &str) -> Command) {
 fn check_codecs(client: &str, kind: Kind, broker: &Shared, prefix: &str) {
     let on_disk = |topic: &str| codec_on_disk(&broker.data.join(format!("{prefix}-{topic}-0")));
     for (codec, code) in CODECS {
-        let code = if client == "confluent" { librdkafka_writes(kind, codec) } else { code };
+        let code = if client.starts_with("confluent") { librdkafka_writes(kind, codec) } else { code };
         assert_eq!(on_disk(&format!("codec-{codec}")), code, "{codec} of {client} on {kind:?}");
     }
     assert_eq!(on_disk("recompressed"), 4, "{client} on {kind:?}: the topic wants zstd");

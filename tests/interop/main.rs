@@ -11,6 +11,7 @@ mod cli;
 mod clients;
 mod directory;
 mod dump;
+mod families;
 mod left;
 mod librdkafka;
 mod moving;

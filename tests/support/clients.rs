@@ -45,11 +45,11 @@ pub fn kcat() -> Option<&'static str> {
 pub fn python() -> Option<PathBuf> {
     let chosen = std::env::var_os("KLAMM_PYTHON").map(PathBuf::from);
     let python = chosen.unwrap_or_else(|| cache().join("python/bin/python"));
-    let both = Command::new(&python).args(["-c", "import kafka, confluent_kafka"]).output();
+    let both = Command::new(&python).args(["-c", "import kafka, confluent_kafka, aiokafka"]).output();
     if both.is_ok_and(|output| output.status.success()) {
         Some(python)
     } else {
-        missing("Python with kafka-python and confluent-kafka")
+        missing("Python with kafka-python, confluent-kafka and aiokafka")
     }
 }
 

@@ -4,6 +4,7 @@
 
 pub mod broker;
 pub mod clients;
+pub mod node;
 pub mod process;
 pub mod topic;
 

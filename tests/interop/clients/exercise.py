@@ -1,4 +1,4 @@
-"""What two Python clients see of a broker, as one JSON document: exercise.py kafka-python|confluent BOOTSTRAP PREFIX
+"""What a Python client sees of a broker, as one JSON document: exercise.py kafka-python|confluent|aiokafka BOOTSTRAP PREFIX
 
 Every step makes topics of its own, named PREFIX-something. All that the document holds is determined by this program
 and by the protocol (timestamps are given, offsets follow), so that the documents of two brokers are equal. Errors are
@@ -47,6 +47,7 @@ def digest(records):
 
 class KafkaPython:
     sends_nulls = False  # it wants a key or a value, and no null in a header
+    follows_deletion = False  # it gets nothing of a topic made again, from Apache Kafka neither
 
     def __init__(self, bootstrap):
         import kafka
@@ -81,18 +82,55 @@ class KafkaPython:
         p = self.kafka.KafkaProducer(
             bootstrap_servers=self.bootstrap, acks=acks, enable_idempotence=idempotent, max_request_size=max_request,
             compression_type=None if codec == "none" else codec, linger_ms=5)
-        futures = [
-            p.send(topic, value=r["v"], key=r["k"], headers=r["h"], partition=r["p"], timestamp_ms=r["t"])
-            for r in records]
-        p.flush()
-        result = []
-        for future in futures:
-            try:
-                result.append(future.get(timeout=60).offset)
-            except self.kafka.errors.KafkaError as error:
-                result.append("error %d" % error.errno)
+        result = self.send(p, topic, records)
         p.close()
         return result
+
+    def producer(self, refresh_ms):
+        """One that lives on, for send()."""
+        return self.kafka.KafkaProducer(
+            bootstrap_servers=self.bootstrap, enable_idempotence=False, metadata_max_age_ms=refresh_ms,
+            request_timeout_ms=5000, delivery_timeout_ms=10000, max_block_ms=10000)
+
+    def send(self, producer, topic, records):
+        result = []
+        for r in records:
+            try:
+                result.append(producer.send(
+                    topic, value=r["v"], key=r["k"], headers=r["h"], partition=r["p"], timestamp_ms=r["t"]))
+            except (self.kafka.errors.KafkaError, ValueError):
+                result.append(None)  # it does not know the partition
+        producer.flush()
+        return [self._outcome(future) for future in result]
+
+    def _outcome(self, future):
+        if future is None:
+            return "not sent"
+        try:
+            return future.get(timeout=60).offset
+        except self.kafka.errors.KafkaError as error:
+            return "error %d" % error.errno
+
+    def follow(self, topic, refresh_ms=300000):
+        """A consumer that lives on, for known() and take(); it reads nothing yet."""
+        c = self.kafka.KafkaConsumer(
+            bootstrap_servers=self.bootstrap, enable_auto_commit=False, auto_offset_reset="earliest",
+            metadata_max_age_ms=refresh_ms, allow_auto_create_topics=False)
+        c.assign([self.kafka.TopicPartition(topic, 0)])
+        return c
+
+    def known(self, consumer, topic):
+        consumer.poll(timeout_ms=100)
+        return len(consumer._client.cluster.partitions_for_topic(topic) or [])
+
+    def take(self, consumer, topic, partitions, count):
+        if len(consumer.assignment()) != partitions:
+            consumer.assign([self.kafka.TopicPartition(topic, p) for p in range(partitions)])
+        got, deadline = [], time.monotonic() + 60
+        while len(got) < count and time.monotonic() < deadline:
+            for some in consumer.poll(timeout_ms=500).values():
+                got.extend(some)
+        return self._sorted(got)
 
     def _consumer(self, **settings):
         c = self.kafka.KafkaConsumer(bootstrap_servers=self.bootstrap, enable_auto_commit=False, **settings)
@@ -165,6 +203,7 @@ class KafkaPython:
 
 class Confluent:
     sends_nulls = True
+    follows_deletion = True
 
     def __init__(self, bootstrap):
         import confluent_kafka
@@ -200,6 +239,15 @@ class Confluent:
         p = self.ck.Producer({
             "bootstrap.servers": self.bootstrap, "acks": str(acks), "enable.idempotence": idempotent,
             "message.max.bytes": max_request, "compression.type": codec, "linger.ms": 5})
+        return self.send(p, topic, records)
+
+    def producer(self, refresh_ms):
+        """One that lives on, for send()."""
+        return self.ck.Producer({
+            "bootstrap.servers": self.bootstrap, "linger.ms": 5, "delivery.timeout.ms": 10000,
+            "topic.metadata.refresh.interval.ms": refresh_ms})
+
+    def send(self, producer, topic, records):
         result = [None] * len(records)
 
         def done(i):
@@ -210,10 +258,33 @@ class Confluent:
             return report
 
         for i, r in enumerate(records):
-            p.produce(topic, r["v"], r["k"], r["p"], on_delivery=done(i), timestamp=r["t"], headers=r["h"])
-            p.poll(0)
-        assert p.flush(60) == 0, "messages are still queued"
+            try:
+                producer.produce(topic, r["v"], r["k"], r["p"], on_delivery=done(i), timestamp=r["t"], headers=r["h"])
+            except self.ck.KafkaException as error:
+                result[i] = "error %d" % error.args[0].code()
+            producer.poll(0)
+        assert producer.flush(60) == 0, "messages are still queued"
         return result
+
+    def follow(self, topic, refresh_ms=300000):
+        """A consumer that lives on, for known() and take()."""
+        c = self._consumer(auto_offset_reset="earliest", topic_metadata_refresh_interval_ms=refresh_ms)
+        c.assign([self.ck.TopicPartition(topic, 0, self.ck.OFFSET_BEGINNING)])
+        return c
+
+    def known(self, consumer, topic):
+        return len(consumer.list_topics(topic, timeout=30).topics[topic].partitions)
+
+    def take(self, consumer, topic, partitions, count):
+        more = range(len(consumer.assignment()), partitions)
+        if more:
+            consumer.incremental_assign([self.ck.TopicPartition(topic, p, self.ck.OFFSET_BEGINNING) for p in more])
+        got, deadline = [], time.monotonic() + 60
+        while len(got) < count and time.monotonic() < deadline:
+            m = consumer.poll(0.5)
+            if m is not None and m.error() is None:
+                got.append(m)
+        return self._sorted(got)
 
     def _consumer(self, **settings):
         # group.id is demanded by the client; nothing is committed and nothing is joined
@@ -404,6 +475,29 @@ def steps(client, prefix):
     yield "delete again", client.delete(t)
     yield "made again", [client.create(t, 2), wait_for(lambda: client.partition_count(t), 2), client.offsets(t, [])]
 
+    t, p = topic("living"), client.producer(300)
+    c = client.follow(t, 300)
+    saw = [client.send(p, t, numbered(2)), digest(client.take(c, t, 1, 2)), client.grow(t, 3)]
+    saw += [wait_for(lambda: client.send(p, t, [record(b"k", b"grown", partition=2)]), [0])]
+    saw += [wait_for(lambda: client.known(c, t), 3), digest(client.take(c, t, 3, 1))]
+    saw += [client.send(p, topic("later"), numbered(3))]
+    yield "partitions and topics made while clients live", saw
+
+    t, p = topic("deleted-under-producer"), client.producer(300_000)
+    saw = [client.send(p, t, numbered(10)), client.delete(t), wait_for(lambda: client.partition_count(t), 3)]
+    yield "deleted under a producer", saw + [client.send(p, t, numbered(1)), client.partition_count(t)]
+
+    if not client.follows_deletion:
+        return
+    t = topic("deleted-under-consumer")
+    c = client.follow(t, 300)
+    client.produce(t, numbered(10))
+    saw = [digest(client.take(c, t, 1, 10)), client.delete(t)]
+    wait_for(lambda: client.create(t, 1) in (0, 36), True)  # some consumers make it again themselves
+    wait_for(lambda: client.partition_count(t), 1)
+    client.produce(t, numbered(3, 10))
+    yield "deleted under a consumer, and made again", saw + [digest(client.take(c, t, 1, 3))]
+
 
 def wait_for(look, wanted):
     """The last thing seen, which is the wanted one if that comes within 20 seconds."""
@@ -419,9 +513,16 @@ def wait_for_end(client, topic, end):
     wait_for(lambda: client.offsets(topic, [])[1], end)
 
 
+def aiokafka(bootstrap):
+    import aio
+
+    return aio.AioKafka(bootstrap)
+
+
 def main():
+    sys.dont_write_bytecode = True
     name, bootstrap, prefix = sys.argv[1:]
-    client = {"kafka-python": KafkaPython, "confluent": Confluent}[name](bootstrap)
+    client = {"kafka-python": KafkaPython, "confluent": Confluent, "aiokafka": aiokafka}[name](bootstrap)
     document = {}
     for step, saw in steps(client, prefix):
         document[step] = saw
