@@ -91,10 +91,43 @@ pub(super) fn check_assignments<'a>(
         return Err((ErrorCode::INVALID_REPLICA_ASSIGNMENT, message));
     }
     for brokers in assignments {
-        if brokers != [broker.node_id] {
-            let message = format!("The manual partition assignment may name broker {} only.", broker.node_id);
+        if let Some(fault) = assignment_fault(broker.node_id, brokers) {
+            let message = format!("The manual partition assignment includes {fault}.");
             return Err((ErrorCode::INVALID_REPLICA_ASSIGNMENT, message));
         }
     }
     Ok(())
+}
+
+/// What is wrong with one partition's brokers, the lowest id first, as Kafka looks at them.
+fn assignment_fault(node_id: i32, brokers: &[i32]) -> Option<String> {
+    let mut sorted = brokers.to_vec();
+    sorted.sort_unstable();
+    match *sorted.as_slice() {
+        [] => Some("an empty replica list".to_owned()),
+        [first, ..] if first != node_id => Some(format!("broker {first}, but no such broker is registered")),
+        [_] => None,
+        [_, second, ..] if second == node_id => Some(format!("the broker {node_id} more than once")),
+        [_, second, ..] => Some(format!("broker {second}, but no such broker is registered")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_an_assignment_is_told_as_kafka_tells_it() {
+        let absent = |id: i32| Some(format!("broker {id}, but no such broker is registered"));
+        for (brokers, fault) in [
+            (&[1][..], None),
+            (&[], Some("an empty replica list".to_owned())),
+            (&[7], absent(7)),
+            (&[1, 7], absent(7)),
+            (&[7, -1, 1], absent(-1)),
+            (&[1, 1], Some("the broker 1 more than once".to_owned())),
+        ] {
+            assert_eq!(assignment_fault(1, brokers), fault, "{brokers:?}");
+        }
+    }
 }

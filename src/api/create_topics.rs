@@ -122,7 +122,7 @@ fn parse_name(name: &str) -> Result<TopicName, Refusal> {
     TopicName::parse(name).map_err(|bad| {
         let message = match bad {
             BadTopicName::Empty => "Topic name is invalid: the empty string is not allowed".to_owned(),
-            BadTopicName::Dots => "Topic name is invalid: '.' or '..' is not allowed".to_owned(),
+            BadTopicName::Dots => format!("Topic name is invalid: '{name}' is not allowed"),
             BadTopicName::TooLong => format!(
                 "Topic name is invalid: the length of '{name}' is longer than the max allowed length {}",
                 TopicName::LENGTH_MAX
@@ -184,7 +184,7 @@ fn check_replication(broker: &Broker, asked: &CreatableTopic, client: &str) -> R
         factor => {
             let message = format!(
                 "Unable to replicate the partition {factor} time(s): The target replication factor of {factor} cannot be \
-                 reached because only 1 broker(s) are registered."
+                 reached because only 1 broker(s) are registered or some brokers have all their log directories cordoned."
             );
             Err((ErrorCode::INVALID_REPLICATION_FACTOR, message))
         }

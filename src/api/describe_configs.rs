@@ -16,7 +16,7 @@ use crate::base::ids::TopicName;
 use crate::base::limits;
 use crate::meta::Image;
 use crate::meta::image::{Resource, ResourceKind};
-use crate::settings::{Described, Dynamic, Overrides};
+use crate::settings::{ConfigSource, Described, Dynamic, Overrides};
 use crate::wire::ErrorCode;
 use crate::wire::messages::describe_configs::{
     DescribeConfigsRequest, DescribeConfigsResource, DescribeConfigsResponse, DescribeConfigsResult, DescribedConfig,
@@ -150,6 +150,9 @@ fn describe(broker: &Broker, resource: &DescribeConfigsResource) -> Result<Vec<D
         BROKER if name.is_empty() => {
             let mut rows = broker.settings.describe_broker(Dynamic { node: &BTreeMap::new(), ..layers.dynamic() });
             rows.retain(|row| layers.all_nodes.contains_key(row.name));
+            for row in &mut rows {
+                row.synonyms.retain(|synonym| synonym.source == ConfigSource::DynamicDefaultBroker);
+            }
             rows
         }
         BROKER => {

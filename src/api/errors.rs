@@ -2,8 +2,8 @@
 //! compile here.
 
 use crate::log::{LogError, ReadError};
-use crate::record::validate::{BatchFault, RecordError, Refusal};
-use crate::topics::{AppendError, EpochError, TopicError};
+use crate::record::validate::{BatchFault, RecordError, RecordFault, Refusal};
+use crate::topics::{AppendError, EpochError, Partition, TopicError};
 use crate::wire::ErrorCode;
 
 /// Of a leader epoch that a client believes in.
@@ -54,8 +54,9 @@ fn of_log(error: &LogError) -> ErrorCode {
     }
 }
 
-/// Of a refused batch: code, message, and the records at fault (KIP-467).
-pub fn of_refusal(refusal: &Refusal) -> (ErrorCode, String, Vec<(i32, String)>) {
+/// Of a refused batch: code, message, and the records at fault (KIP-467). As Kafka's, a batch that is too large has no
+/// message: clients print their own, which people look for.
+pub fn of_refusal(refusal: &Refusal, partition: &Partition) -> (ErrorCode, Option<String>, Vec<(i32, String)>) {
     let code = match refusal {
         Refusal::Corrupt(_) | Refusal::Crc => ErrorCode::CORRUPT_MESSAGE,
         Refusal::TooLarge { .. } => ErrorCode::MESSAGE_TOO_LARGE,
@@ -75,8 +76,16 @@ pub fn of_refusal(refusal: &Refusal) -> (ErrorCode, String, Vec<(i32, String)>) 
             | BatchFault::Records(_) => ErrorCode::INVALID_RECORD,
         },
     };
-    let row = |error: &RecordError| (error.batch_index, error.fault.to_string());
-    (code, refusal.to_string(), refusal.record_errors().iter().map(row).collect())
+    let text = |fault: &RecordFault| match fault {
+        RecordFault::NoKey => {
+            let (topic, index) = (partition.topic(), partition.index().0);
+            format!("Compacted topic cannot accept message without key in topic partition {topic}-{index}")
+        }
+        RecordFault::Timestamp { .. } | RecordFault::LogAppendTime => fault.to_string(),
+    };
+    let row = |error: &RecordError| (error.batch_index, text(&error.fault));
+    let message = (!matches!(refusal, Refusal::TooLarge { .. })).then(|| refusal.to_string());
+    (code, message, refusal.record_errors().iter().map(row).collect())
 }
 
 /// Of a change of topics, with the message for the client.

@@ -142,7 +142,7 @@ fn refused(index: i32, error_code: ErrorCode) -> ProducePartitionResponse {
 }
 
 fn refused_records(index: i32, partition: &Partition, refusal: &Refusal) -> ProducePartitionResponse {
-    let (code, message, records) = errors::of_refusal(refusal);
+    let (code, message, records) = errors::of_refusal(refusal, partition);
     let record_errors = records
         .into_iter()
         .map(|(batch_index, message)| ProduceRecordError { batch_index, batch_index_error_message: Some(message) })
@@ -155,7 +155,7 @@ fn refused_records(index: i32, partition: &Partition, refusal: &Refusal) -> Prod
         }
         _ => -1,
     };
-    ProducePartitionResponse { error_message: Some(message), record_errors, log_start_offset, ..refused(index, code) }
+    ProducePartitionResponse { error_message: message, record_errors, log_start_offset, ..refused(index, code) }
 }
 
 /// Answers once every batch is behind its high watermark, or the time is over.

@@ -183,6 +183,7 @@ fn the_values_for_all_brokers_are_those_set_at_run_time() {
     assert_eq!(found.keys().collect::<Vec<_>>(), ["min.insync.replicas"]);
     let one = &found["min.insync.replicas"];
     assert_eq!((one.value.as_deref(), one.config_source), (Some("1"), 3));
+    assert_eq!(one.synonyms.iter().map(|synonym| synonym.source).collect::<Vec<_>>(), [3], "nothing of this broker");
 }
 
 #[test]

@@ -304,7 +304,8 @@ fn the_largest_message_is_that_of_the_topic() {
     assert!(fits.len() < 1000);
     assert_eq!(client.append(&topic, 0, fits), 0);
     let text = "x".repeat(1000);
-    assert_eq!(client.produce(&topic, 0, batch(&[&text])).error_code.0, 10);
+    let row = client.produce(&topic, 0, batch(&[&text]));
+    assert_eq!((row.error_code.0, row.error_message), (10, None), "as Kafka: clients have a text of their own");
     // What counts is the batch as it comes.
     assert_eq!(client.append(&topic, 0, coded(Codec::Gzip, &[&text])), 1);
     let topic = fresh("produce-large-default");
