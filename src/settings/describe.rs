@@ -111,10 +111,13 @@ impl Settings {
     /// Every broker key, by name.
     pub fn describe_broker(&self, dynamic: Dynamic<'_>) -> Vec<Described> {
         let one = |row: &&'static Row| {
-            let synonyms = self.broker_synonyms(row, dynamic);
+            let mut synonyms = self.broker_synonyms(row, dynamic);
+            if synonyms.first().is_some_and(|first| first.name != row.name) {
+                synonyms.clear();
+            }
             let value = match synonyms.first() {
-                Some(first) if first.name == row.name => first.value.clone(),
-                _ => shown(row, self.value(row.name).text()),
+                Some(first) => first.value.clone(),
+                None => shown(row, self.value(row.name).text()),
             };
             described(row, value, synonyms, ConfigSource::Default)
         };
@@ -140,7 +143,11 @@ impl Settings {
                 source: override_source(scope),
             });
             let broker = row.synonym.and_then(|name| table::row(Scope::Broker, name));
-            let others = broker.map_or_else(Vec::new, |broker| self.broker_synonyms(broker, dynamic));
+            let others = match broker {
+                Some(broker) => self.broker_synonyms(broker, dynamic),
+                None if scope == Scope::Group => preset_synonym(row).into_iter().collect(),
+                None => Vec::new(),
+            };
             let synonyms: Vec<Synonym> = own.into_iter().chain(others).collect();
             described(row, shown(row, value.text()), synonyms, source)
         };
@@ -173,17 +180,15 @@ impl Settings {
     /// The key's values of every layer that has one, strongest first.
     fn layers(&self, row: &'static Row, dynamic: Dynamic<'_>) -> Vec<Synonym> {
         let given = self.is_set(row.name).then(|| self.value(row.name).clone());
-        let preset = row.preset().text().and_then(|text| parse(row, text).ok());
         let layers = [
             (overridden(row, dynamic.node), ConfigSource::DynamicBroker),
             (overridden(row, dynamic.all_nodes), ConfigSource::DynamicDefaultBroker),
             (given, ConfigSource::StaticBroker),
-            (preset, ConfigSource::Default),
         ];
         let synonym = |(value, source): (Option<Value>, ConfigSource)| {
             value.map(|value| Synonym { name: row.name, value: shown(row, value.text()), source })
         };
-        layers.into_iter().filter_map(synonym).collect()
+        layers.into_iter().filter_map(synonym).chain(preset_synonym(row)).collect()
     }
 
     fn static_source(&self, name: &str) -> ConfigSource {
@@ -192,6 +197,11 @@ impl Settings {
             Source::File { .. } | Source::Environment { .. } | Source::Flag { .. } => ConfigSource::StaticBroker,
         }
     }
+}
+
+fn preset_synonym(row: &'static Row) -> Option<Synonym> {
+    let preset = row.preset().text().and_then(|text| parse(row, text).ok())?;
+    Some(Synonym { name: row.name, value: shown(row, preset.text()), source: ConfigSource::Default })
 }
 
 fn described(row: &'static Row, value: Option<String>, synonyms: Vec<Synonym>, otherwise: ConfigSource) -> Described {

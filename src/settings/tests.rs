@@ -347,6 +347,13 @@ fn synonyms(described: &Described) -> Vec<(&str, &str, i8)> {
     described.synonyms.iter().map(|one| (one.name, text(&one.value), one.source.code())).collect()
 }
 
+#[test]
+fn a_key_without_a_value_has_no_synonyms() {
+    let broker = Settings::from_pairs(&[]).unwrap().describe_broker(Dynamic::NONE);
+    let minutes = find(&broker, "log.retention.minutes");
+    assert_eq!((&minutes.value, minutes.source, minutes.synonyms.len()), (&None, ConfigSource::Default, 0));
+}
+
 /// As a broker of Kafka 4.4 answered with log.segment.bytes and log.retention.minutes set.
 #[test]
 fn keys_are_described_as_kafka_describes_them() {
@@ -398,7 +405,8 @@ fn a_group_key_falls_back_to_its_broker_key() {
     let settings = Settings::from_pairs(&[("group.consumer.session.timeout.ms", "50000")]).unwrap();
     let described = settings.describe_group(&Overrides::new(), Dynamic::NONE);
     assert_eq!(find(&described, "consumer.session.timeout.ms").value.as_deref(), Some("50000"));
-    assert_eq!(find(&described, "share.auto.offset.reset").value.as_deref(), Some("latest"));
+    let reset = find(&described, "share.auto.offset.reset");
+    assert_eq!(synonyms(reset), [("share.auto.offset.reset", "latest", 5)], "without a broker key, its own default");
     assert!(validate_group_config("share.auto.offset.reset", "by_duration:PT1H").is_ok());
     assert!(validate_group_config("share.auto.offset.reset", "never").is_err());
     assert_eq!(validate_group_config("x", "").unwrap_err().to_string(), "Unknown group config name: x");
