@@ -94,13 +94,6 @@ fn wanted(file: &str, kind: Kind, got: &str) -> String {
     std::fs::read_to_string(&path).expect("read what is expected")
 }
 
-/// Compares a text with a file of `expected/`.
-pub fn expected(file: &str, kind: Kind, got: &str) {
-    let wanted = wanted(file, kind, got);
-    let line = wanted.lines().zip(got.lines()).position(|(wanted, got)| wanted != got);
-    assert!(wanted == got, "{kind:?} differs from {file} (line {line:?}):\n{got}");
-}
-
 /// Each step that saw something else, on one line.
 fn differences(wanted: &Map<String, Value>, got: &Map<String, Value>) -> Vec<String> {
     let steps = wanted.keys().chain(got.keys().filter(|step| !wanted.contains_key(*step)));

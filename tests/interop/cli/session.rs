@@ -1,0 +1,158 @@
+//! A session: command lines with what they print, as text.
+//!
+//!     # a remark
+//!     $ TOOL ARGUMENT...     a command line; `--bootstrap-server` is added unless it names the {broker} itself
+//!     < LINE                 a line of its standard input
+//!     | LINE                 a line that it prints
+//!     ! LINE                 a line of its standard error
+//!     = CODE                 its exit code
+//!
+//! `$ [numbers] TOOL ..`: every number that it prints is `N`. `$ [only TEXT] TOOL ..`: only lines with the text are looked
+//! at. `{id of TOPIC}` is the id that the topic was last shown with.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use super::masked::Masks;
+use super::tools::Tools;
+use crate::support::broker::Broker;
+use crate::support::clients::Java;
+use crate::support::tests_folder;
+
+/// The classes behind Kafka's scripts, whose names go without `kafka-` and `.sh`.
+const TOOLS: [(&str, &str); 12] = [
+    ("broker-api-versions", "org.apache.kafka.tools.BrokerApiVersionsCommand"),
+    ("cluster", "org.apache.kafka.tools.ClusterTool"),
+    ("configs", "kafka.admin.ConfigCommand"),
+    ("console-consumer", "org.apache.kafka.tools.consumer.ConsoleConsumer"),
+    ("console-producer", "org.apache.kafka.tools.ConsoleProducer"),
+    ("features", "org.apache.kafka.tools.FeatureCommand"),
+    ("get-offsets", "org.apache.kafka.tools.GetOffsetShell"),
+    ("log-dirs", "org.apache.kafka.tools.LogDirsCommand"),
+    ("metadata-quorum", "org.apache.kafka.tools.MetadataQuorumCommand"),
+    ("producer-perf-test", "org.apache.kafka.tools.ProducerPerformance"),
+    ("topics", "org.apache.kafka.tools.TopicCommand"),
+    ("verifiable-producer", "org.apache.kafka.tools.VerifiableProducer"),
+];
+
+#[derive(Default)]
+pub struct Session {
+    pub steps: Vec<Step>,
+}
+
+#[derive(Clone, Default)]
+pub struct Step {
+    /// Remarks before the command.
+    remarks: Vec<String>,
+    pub command: String,
+    input: Vec<String>,
+    /// Lines with their mark: `| `, `! ` or `= `.
+    pub said: Vec<String>,
+}
+
+impl Session {
+    pub fn read(name: &str) -> Session {
+        let text = std::fs::read_to_string(path(name)).expect("read a session");
+        let (mut session, mut remarks) = (Session::default(), Vec::new());
+        for line in text.lines() {
+            let step = session.steps.last_mut();
+            match (line.split_once(' ').unwrap_or((line, "")), step) {
+                (("#", remark), _) => remarks.push(remark.to_owned()),
+                (("$", command), _) => {
+                    let remarks = std::mem::take(&mut remarks);
+                    session.steps.push(Step { remarks, command: command.to_owned(), ..Step::default() });
+                }
+                (("<", input), Some(step)) => step.input.push(input.to_owned()),
+                (("|" | "!" | "=", _), Some(step)) => step.said.push(line.to_owned()),
+                _ => panic!("{name}.session has a line that is none: {line}"),
+            }
+        }
+        session
+    }
+
+    pub fn write(&self, name: &str) {
+        let mut text = String::new();
+        for step in &self.steps {
+            step.remarks.iter().for_each(|remark| writeln!(text, "# {remark}").expect("format"));
+            writeln!(text, "$ {}", step.command).expect("format");
+            step.input.iter().for_each(|line| writeln!(text, "< {line}").expect("format"));
+            step.said.iter().for_each(|line| writeln!(text, "{line}").expect("format"));
+        }
+        std::fs::write(path(name), text).expect("write a session");
+    }
+}
+
+fn path(name: &str) -> PathBuf {
+    tests_folder().join("interop/cli").join(format!("{name}.session"))
+}
+
+/// Plays sessions on one broker.
+pub struct Player {
+    tools: Tools,
+    bootstrap: String,
+    masks: Masks,
+}
+
+impl Player {
+    pub fn new(java: Java, broker: &Broker) -> Player {
+        Player { tools: Tools::start(java), bootstrap: broker.bootstrap(), masks: Masks::of(broker) }
+    }
+
+    /// The same commands, with what they say here.
+    pub fn play(&mut self, session: &Session) -> Session {
+        let steps = session.steps.iter().map(|step| Step { said: self.said(step), ..step.clone() });
+        Session { steps: steps.collect() }
+    }
+
+    fn said(&mut self, step: &Step) -> Vec<String> {
+        let flagged = step.command.strip_prefix('[').and_then(|rest| rest.split_once("] "));
+        let (flag, command) = flagged.unwrap_or(("", &step.command));
+        let only = flag.strip_prefix("only ").unwrap_or_default();
+        let mut words = words(command).into_iter();
+        let tool = words.next().expect("a command has a tool");
+        let (_, class) = TOOLS.iter().find(|(name, _)| *name == tool).expect("one of the tools");
+        let mut call = vec![(*class).to_owned()];
+        for word in words {
+            if word == "{broker}" {
+                call.extend(["--bootstrap-server".to_owned(), self.bootstrap.clone()]);
+            } else {
+                call.push(self.masks.unmasked(&word));
+            }
+        }
+        if !step.command.contains("{broker}") {
+            call.extend(["--bootstrap-server".to_owned(), self.bootstrap.clone()]);
+        }
+        let input: String = step.input.iter().map(|line| line.replace("\\t", "\t") + "\n").collect();
+        let printed = self.tools.call(&call, &input);
+        let mut said = Vec::new();
+        for (mark, text) in [('|', &printed.out), ('!', &printed.err)] {
+            let lines = self.masks.masked(text, flag == "numbers");
+            said.extend(
+                lines
+                    .into_iter()
+                    .filter(|line| line.contains(only))
+                    .map(|line| format!("{mark} {line}").trim_end().to_owned()),
+            );
+        }
+        said.push(format!("= {}", printed.code));
+        said
+    }
+}
+
+/// The words of a command line; `'` quotes.
+fn words(command: &str) -> Vec<String> {
+    let (mut words, mut word, mut quoted, mut braced) = (Vec::new(), String::new(), false, false);
+    for c in command.chars() {
+        match c {
+            '\'' => quoted = !quoted,
+            ' ' if !quoted && !braced => words.push(std::mem::take(&mut word)),
+            _ => {
+                braced = (braced || c == '{') && c != '}';
+                word.push(c);
+            }
+        }
+    }
+    words.push(word);
+    words.retain(|word| !word.is_empty());
+    words
+}
