@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 
@@ -42,6 +42,17 @@ fn the_java_client_sees_what_it_sees_of_apache_kafka() {
     });
 }
 
+#[test]
+fn what_only_the_newest_java_client_asks_is_answered_as_by_apache_kafka() {
+    let _turn = turn();
+    let java = need!(Java::find());
+    for kind in kinds() {
+        let mut command = java.program(&programs().join("Newest.java"));
+        compare("java-newest", kind, command.args([&shared(kind).bootstrap, &prefix("java-newest")]));
+    }
+}
+
+/// Where the clients' programs are.
 pub fn programs() -> PathBuf {
     tests_folder().join("interop/clients")
 }
@@ -58,21 +69,29 @@ fn prefix(client: &str) -> String {
     format!("{client}{}", RUNS.fetch_add(1, Ordering::Relaxed))
 }
 
+/// Runs a client's program on each broker, and looks which codecs it really used.
 pub fn check(client: &str, program: impl Fn(&Shared, &str) -> Command) {
     for kind in kinds() {
         let (broker, prefix) = (shared(kind), prefix(client));
-        let printed = run(&mut program(&broker, &prefix), Duration::from_secs(300)).out();
-        let mut got: Map<String, Value> = serde_json::from_str(&printed).expect("the program prints a document");
-        if let (Kind::Klamm, Some(Value::Object(configs))) = (kind, got.get_mut("all configs of a topic")) {
-            assert!(configs.remove("durability.mode").is_some(), "Klamm's own topic config is listed");
-        }
-        let text = serde_json::to_string_pretty(&got).expect("print a document") + "\n";
-        let wanted = wanted(&format!("{client}.json"), kind, &text);
-        let wanted: Map<String, Value> = serde_json::from_str(&wanted).expect("parse what is expected");
-        let faults = differences(&wanted, &got);
-        assert!(faults.is_empty(), "{client} on {kind:?}:\n{}", faults.join("\n"));
+        let begun = Instant::now();
+        compare(client, kind, &mut program(&broker, &prefix));
+        println!("{client} on {kind:?}: {:?}", begun.elapsed());
         check_codecs(client, kind, &broker, &prefix);
     }
+}
+
+/// Holds the document that a program prints to the expected one.
+fn compare(client: &str, kind: Kind, program: &mut Command) {
+    let printed = run(program, Duration::from_secs(300)).out();
+    let mut got: Map<String, Value> = serde_json::from_str(&printed).expect("the program prints a document");
+    if let (Kind::Klamm, Some(Value::Object(configs))) = (kind, got.get_mut("all configs of a topic")) {
+        assert!(configs.remove("durability.mode").is_some(), "Klamm's own topic config is listed");
+    }
+    let text = serde_json::to_string_pretty(&got).expect("print a document") + "\n";
+    let wanted = wanted(&format!("{client}.json"), kind, &text);
+    let wanted: Map<String, Value> = serde_json::from_str(&wanted).expect("parse what is expected");
+    let faults = differences(&wanted, &got);
+    assert!(faults.is_empty(), "{client} on {kind:?}:\n{}", faults.join("\n"));
 }
 
 /// A client that was silently content with plain batches would see the same records.

@@ -15,5 +15,6 @@ mod families;
 mod left;
 mod librdkafka;
 mod moving;
+mod old_java;
 mod seeds;
 mod text_file;

@@ -27,7 +27,8 @@ pub fn missing<T>(what: &str) -> Option<T> {
     None
 }
 
-/// The cache that `.ci/run` fills: jars under `broker` and `tools`, a Python environment under `python`.
+/// The cache that `.ci/run` fills: jars under `broker`, `tools` and `clients-*`, a Python environment
+/// under `python`, Go modules under `go`.
 pub fn cache() -> PathBuf {
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     variable("KLAMM_KAFKA_HOME").unwrap_or_else(|| {
@@ -64,6 +65,12 @@ impl Java {
         if jars && runs(Path::new("java"), "-version") { Some(Java) } else { missing("Java with Apache Kafka's jars") }
     }
 
+    /// With an older client beside them.
+    pub fn with_client(version: &str) -> Option<Java> {
+        let jar = cache().join(format!("clients-{version}/kafka-clients-{version}.jar"));
+        if jar.exists() { Java::find() } else { missing(&format!("the Java client {version}")) }
+    }
+
     /// The start script.
     pub fn script(self) -> PathBuf {
         tests_folder().join("interop/kafka/kafka")
@@ -73,6 +80,13 @@ impl Java {
     pub fn program(self, file: &Path) -> Command {
         let mut command = Command::new(self.script());
         command.arg("run").arg(file);
+        command
+    }
+
+    /// A one-file program against an older Java client.
+    pub fn program_on(self, version: &str, file: &Path) -> Command {
+        let mut command = Command::new(self.script());
+        command.args(["run-on", version]).arg(file);
         command
     }
 

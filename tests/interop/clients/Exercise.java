@@ -1,7 +1,8 @@
-// What the Java client sees of a broker, as one JSON document: Exercise.java BOOTSTRAP PREFIX
+// What a Java client sees of a broker, as one JSON document: Exercise.java BOOTSTRAP PREFIX
 //
-// The steps of exercise.py and a few that only this client can take; see there. Every step makes topics of its own,
-// named PREFIX-something, and all that the document holds is determined by this program and by the protocol.
+// The steps of exercise.py and a few about clients that live while topics change; see there. Every step makes topics of its
+// own, named PREFIX-something, and all that the document holds is determined by this program and by the protocol. It
+// compiles against every client from 2.1 to the newest; what only the newest can ask is in Newest.java.
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.nio.charset.StandardCharsets;
@@ -23,16 +24,17 @@ import org.apache.kafka.common.serialization.*;
 public class Exercise {
     static final long BASE = 1_700_000_000_000L;
     static String bootstrap, prefix;
-    static Admin admin;
+    static AdminClient admin;
     static final Map<String, Object> document = new LinkedHashMap<>();
 
     public static void main(String[] args) throws Exception {
         bootstrap = args[0];
         prefix = args[1];
-        admin = Admin.create(Map.of("bootstrap.servers", bootstrap));
+        admin = AdminClient.create(Map.<String, Object>of("bootstrap.servers", bootstrap));
         producing();
         seeking();
         errors();
+        living();
         administration();
         System.out.println(new ObjectMapper().writeValueAsString(document));
         System.exit(0);
@@ -77,15 +79,9 @@ public class Exercise {
         saw("recompressed by the broker", digest(read(t, null, Map.of())));
 
         t = topic("idempotent", 1, Map.of());
-        List<Object> first = produce(t, numbered(1000, 0), Map.of("batch.size", "500"));
-        List<Object> more = produce(t, numbered(1000, 1000), Map.of("batch.size", "500"));
+        List<Object> first = produce(t, numbered(1000, 0), Map.of("batch.size", "500", "enable.idempotence", "true"));
+        List<Object> more = produce(t, numbered(1000, 1000), Map.of("batch.size", "500", "enable.idempotence", "true"));
         saw("idempotent", List.of(first.equals(range(0, 1000)), more.equals(range(1000, 2000)), digest(read(t, null, Map.of()))));
-        long producers = admin.describeProducers(List.of(new TopicPartition(t, 0))).all().get()
-            .values().stream().mapToLong(s -> s.activeProducers().size()).sum();
-        long sequence = admin.describeProducers(List.of(new TopicPartition(t, 0))).all().get()
-            .values().stream().flatMap(s -> s.activeProducers().stream()).mapToLong(p -> p.lastSequence()).max().getAsLong();
-        saw("producers that the broker remembers", List.of(producers, sequence));
-
         t = topic("append-time", 1, Map.of("message.timestamp.type", "LogAppendTime"));
         long before = System.currentTimeMillis();
         produce(t, numbered(3, 0), Map.of());
@@ -112,8 +108,6 @@ public class Exercise {
             }
             saw("offsets", Arrays.asList(c.beginningOffsets(List.of(p)).get(p), c.endOffsets(List.of(p)).get(p), found));
         }
-        var max = admin.listOffsets(Map.of(p, OffsetSpec.maxTimestamp())).all().get().get(p);
-        saw("offset of the greatest timestamp", List.of(max.offset(), max.timestamp()));
         saw("all after seeking to the beginning", digest(read(t, null, Map.of())));
         saw("seeking into a batch", read(t, 37L, Map.of()).stream().limit(1).map(Exercise::shown).toList());
         saw("the rest from there", digest(read(t, 37L, Map.of())));
@@ -158,9 +152,8 @@ public class Exercise {
     }
 
     static void errors() throws Exception {
-        saw("unknown topic", code(() -> admin.describeTopics(List.of(prefix + "-unknown")).allTopicNames().get()));
-        saw("unknown topic id", code(() -> admin.describeTopics(TopicCollection.ofTopicIds(List.of(Uuid.randomUuid()))).allTopicIds().get()));
-        saw("bad name when producing", send(List.of(record("not a name", null, bytes("v"), BASE)), Map.of()));
+        saw("unknown topic", partitions(prefix + "-unknown"));
+        saw("bad name when producing", send(List.of(record("not a name", null, bytes("v"), BASE)), Map.of("max.block.ms", "3000")));
         String t = prefix + "-made-by-itself";
         List<Object> offsets = produce(t, numbered(3, 0), Map.of());
         saw("topic made by producing", List.of(offsets, partitions(t), digest(read(t, null, Map.of()))));
@@ -176,38 +169,74 @@ public class Exercise {
         saw("colliding name", List.of(create(prefix + "-a.b", 1, Map.of()), create(prefix + "-a_b", 1, Map.of())));
         saw("validated only", List.of(code(() -> admin.createTopics(List.of(new NewTopic(t + "5", 3, (short) 1)),
             new CreateTopicsOptions().validateOnly(true)).all().get()), admin.listTopics().names().get().contains(t + "5")));
-        CreateTopicsResult made = admin.createTopics(List.of(new NewTopic(t + "6", Optional.empty(), Optional.empty())));
-        saw("broker defaults", List.of(made.numPartitions(t + "6").get(), made.replicationFactor(t + "6").get()));
-        saw("configs of a topic", configs(t, e -> e.source() != ConfigEntry.ConfigSource.DEFAULT_CONFIG));
-        saw("all configs of a topic", configs(t, e -> true));
+        saw("configs of a topic", configs(t));
         saw("more partitions", List.of(code(() -> admin.createPartitions(Map.of(t, NewPartitions.increaseTo(4))).all().get()), settled(t, 4)));
         saw("fewer partitions", code(() -> admin.createPartitions(Map.of(t, NewPartitions.increaseTo(2))).all().get()));
         // without configs: after a restart, Kafka 4.4 gives those of a deleted topic to the next one of its name
         String d = topic("gone", 1, Map.of());
-        Uuid id = admin.describeTopics(List.of(d)).allTopicNames().get().get(d).topicId();
-        saw("by id", admin.describeTopics(TopicCollection.ofTopicIds(List.of(id))).allTopicIds().get().get(id).name().equals(d));
-        saw("delete by id", List.of(code(() -> admin.deleteTopics(TopicCollection.ofTopicIds(List.of(id))).all().get()), settled(d, 0)));
+        saw("delete", List.of(code(() -> admin.deleteTopics(List.of(d)).all().get()), settled(d, 0)));
         saw("delete again", code(() -> admin.deleteTopics(List.of(d)).all().get()));
-        saw("made again", List.of(create(d, 2, Map.of()), settled(d, 2), end(d),
-            !admin.describeTopics(List.of(d)).allTopicNames().get().get(d).topicId().equals(id)));
+        saw("made again", List.of(create(d, 2, Map.of()), settled(d, 2), end(d)));
         DescribeClusterResult cluster = admin.describeCluster();
         saw("cluster", List.of(cluster.nodes().get().size(), cluster.controller().get().id() == cluster.nodes().get().iterator().next().id(),
             cluster.clusterId().get().length()));
-        var quorum = admin.describeMetadataQuorum().quorumInfo().get();
-        saw("quorum", List.of(quorum.voters().size(), quorum.leaderId() == quorum.voters().get(0).replicaId(), quorum.observers().size()));
-        int node = cluster.nodes().get().iterator().next().id();
-        long described = admin.describeLogDirs(List.of(node)).allDescriptions().get().get(node).values().stream()
-            .flatMap(dir -> dir.replicaInfos().entrySet().stream()).filter(e -> e.getKey().topic().equals(prefix + "-megabyte"))
-            .mapToLong(e -> e.getValue().size()).sum();
-        saw("size in the log directory", described > 2_997_000 && described < 3_000_000);
-        saw("config resources", code(() -> admin.listConfigResources(Set.of(ConfigResource.Type.TOPIC), new ListConfigResourcesOptions()).all().get()));
     }
 
-    static Map<String, String> configs(String topic, java.util.function.Predicate<ConfigEntry> which) throws Exception {
+    /** One producer and one consumer live through this; they look for changes every half second. */
+    static void living() throws Exception {
+        try (KafkaProducer<byte[], byte[]> p = producer(Map.of("metadata.max.age.ms", "500"));
+             KafkaConsumer<byte[], byte[]> c = consumer(Map.of("metadata.max.age.ms", "500"))) {
+            String t = topic("grown", 1, Map.of());
+            List<Object> seen = new ArrayList<>(List.of(sent(p, t, 0), follow(c, t, 0)));
+            seen.addAll(List.of(code(() -> admin.createPartitions(Map.of(t, NewPartitions.increaseTo(3))).all().get()), settled(t, 3)));
+            seen.addAll(List.of(sent(p, t, 2), follow(c, t, 2)));
+            saw("a partition is added", seen);
+            String later = topic("later", 1, Map.of());
+            saw("a topic is made", List.of(sent(p, later, 0), follow(c, later, 0)));
+        }
+        // a producer that looks for changes would make the topic again; so does its first send
+        try (KafkaProducer<byte[], byte[]> p = producer(Map.of()); KafkaConsumer<byte[], byte[]> c = consumer(Map.of())) {
+            String t = topic("doomed", 1, Map.of());
+            List<Object> seen = new ArrayList<>();
+            for (int i = 0; i < 5; i++) seen.add(sent(p, t, 0));
+            seen.add(follow(c, t, 0));
+            seen.addAll(List.of(code(() -> admin.deleteTopics(List.of(t)).all().get()), settled(t, 0)));
+            seen.addAll(List.of(sent(p, t, 0), settled(t, 1), poll(c)));
+            saw("deleted while in use", seen);
+        }
+    }
+
+    static Object sent(KafkaProducer<byte[], byte[]> p, String topic, int partition) throws Exception {
+        try {
+            return p.send(new ProducerRecord<>(topic, partition, BASE, bytes("k"), bytes("v"))).get().offset();
+        } catch (ExecutionException e) {
+            return "error " + codeOf(e);
+        }
+    }
+
+    static Object follow(KafkaConsumer<byte[], byte[]> c, String topic, int partition) {
+        TopicPartition p = new TopicPartition(topic, partition);
+        c.assign(List.of(p));
+        c.seekToBeginning(List.of(p));
+        return poll(c);
+    }
+
+    /** The first records that come, or the error. */
+    static Object poll(KafkaConsumer<byte[], byte[]> c) {
+        List<ConsumerRecord<byte[], byte[]>> got = new ArrayList<>();
+        try {
+            for (int i = 0; i < 100 && got.isEmpty(); i++) c.poll(Duration.ofMillis(200)).forEach(got::add);
+            return digest(got);
+        } catch (OffsetOutOfRangeException e) {
+            return "error 1";
+        }
+    }
+
+    static Map<String, String> configs(String topic) throws Exception {
         ConfigResource r = new ConfigResource(ConfigResource.Type.TOPIC, topic);
         Map<String, String> found = new TreeMap<>();
         for (ConfigEntry e : admin.describeConfigs(List.of(r)).all().get().get(r).entries())
-            if (which.test(e)) found.put(e.name(), e.value() + " " + e.source() + " " + e.type());
+            if (e.source() != ConfigEntry.ConfigSource.DEFAULT_CONFIG) found.put(e.name(), e.value() + " " + e.source());
         return found;
     }
 
@@ -219,8 +248,15 @@ public class Exercise {
     }
 
     static int partitions(String topic) throws Exception {
+        DescribeTopicsResult described = admin.describeTopics(List.of(topic));
+        KafkaFuture<?> all;
+        try { // as it is called since 3.1, and was until 3.9
+            all = (KafkaFuture<?>) described.getClass().getMethod("allTopicNames").invoke(described);
+        } catch (NoSuchMethodException e) {
+            all = (KafkaFuture<?>) described.getClass().getMethod("all").invoke(described);
+        }
         try {
-            return admin.describeTopics(List.of(topic)).allTopicNames().get().get(topic).partitions().size();
+            return ((TopicDescription) ((Map<?, ?>) all.get()).get(topic)).partitions().size();
         } catch (ExecutionException e) {
             return 0;
         }
@@ -234,11 +270,7 @@ public class Exercise {
         String t = prefix + "-" + name;
         int code = create(t, partitions, configs);
         if (code != 0) throw new IllegalStateException("creating " + t + ": " + code);
-        for (int i = 0; i < partitions; i++) {
-            TopicPartition p = new TopicPartition(t, i);
-            // a new topic may want a moment
-            for (int j = 0; j < 400 && code(() -> admin.listOffsets(Map.of(p, OffsetSpec.latest())).all().get()) != 0; j++) Thread.sleep(50);
-        }
+        for (int i = 0; i < partitions; i++) end(t, i);
         return t;
     }
 
@@ -323,9 +355,14 @@ public class Exercise {
         return got;
     }
 
-    static long end(String topic) throws Exception {
-        TopicPartition p = new TopicPartition(topic, 0);
-        return admin.listOffsets(Map.of(p, OffsetSpec.latest())).all().get().get(p).offset();
+    static long end(String topic) { return end(topic, 0); }
+
+    /** Waits for a new topic to be there. */
+    static long end(String topic, int partition) {
+        TopicPartition p = new TopicPartition(topic, partition);
+        try (KafkaConsumer<byte[], byte[]> c = consumer(Map.of())) {
+            return c.endOffsets(List.of(p)).get(p);
+        }
     }
 
     static List<Object> range(long from, long to) {
