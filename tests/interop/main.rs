@@ -12,6 +12,7 @@ mod clients;
 mod directory;
 mod dump;
 mod families;
+mod go;
 mod left;
 mod librdkafka;
 mod moving;
