@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::api::fetch::sessions::FetchSessions;
+use crate::api::heavy::Heavy;
 use crate::api::{Advertised, Broker, Complaints, Limits};
 use crate::base::clock::{Clock, SystemClock};
 use crate::base::disk::{self, Disk, Lock, RealDisk};
@@ -30,12 +31,12 @@ use crate::log::checkpoint;
 use crate::meta::identity::{self, IdentityError};
 use crate::meta::options::SNAPSHOT_AFTER_BYTES;
 use crate::meta::{BootOptions, Endpoint, MetaError, Store};
-use crate::server::listener::{Admission, Listener, accept_loop};
+use crate::server::listener::{Admission, Bounds, Listener, accept_loop};
 use crate::settings::{self, Bind, Settings};
 use crate::topics::{Opened, Registry, RegistryOptions, TopicError};
 
 /// Connections that wait in the kernel to be accepted.
-const BACKLOG: u32 = 1024;
+const BACKLOG: u32 = 4096;
 
 /// Why the broker did not start.
 #[derive(Debug, thiserror::Error)]
@@ -128,11 +129,7 @@ impl Daemon {
         let broker = Arc::new(broker(&settings, registry, clock, metrics, &sockets));
         let (stop, stopping) = watch::channel(false);
         let (alive_sender, alive) = mpsc::channel(1);
-        let admission = Admission::new(
-            usize::try_from(settings.int("max.connections")).unwrap_or(usize::MAX),
-            usize::try_from(settings.int("max.connections.per.ip")).unwrap_or(usize::MAX),
-            open_files_max,
-        );
+        let admission = Admission::new(&bounds(&settings, open_files_max));
         let mut accepting = JoinSet::new();
         let mut addresses = Vec::new();
         for bound in sockets {
@@ -330,7 +327,11 @@ fn broker(
         })
         .collect();
     let size = |name: &str| usize::try_from(settings.long(name)).unwrap_or(usize::MAX);
-    let idle = settings.long("connections.max.idle.ms");
+    // A negative value means never.
+    let time = |name: &str| {
+        u64::try_from(settings.long(name)).map_or(Duration::from_secs(u64::from(u32::MAX)), Duration::from_millis)
+    };
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let seed = u32::from_be_bytes(random::bytes()[..4].try_into().unwrap_or_default());
     Broker {
         node_id: registry.store().node().id,
@@ -339,18 +340,35 @@ fn broker(
         fetch_sessions: FetchSessions::new(size("max.incremental.fetch.session.cache.slots"), Arc::clone(&clock), seed),
         limits: Limits {
             request_bytes_max: size("socket.request.max.bytes"),
-            // A negative value means never.
-            connection_idle: u64::try_from(idle)
-                .map_or(Duration::from_secs(u64::from(u32::MAX)), Duration::from_millis),
+            connection_idle: time("connections.max.idle.ms"),
+            request_progress: time("klamm.request.progress.ms"),
+            send_stall: time("klamm.send.stall.ms"),
+            replies_max: usize::try_from(settings.int("klamm.connection.queued.requests")).unwrap_or(1),
+            reply_bytes_max: size("klamm.connection.queued.bytes"),
             partitions_per_page_max: size("max.request.partition.size.limit").max(1),
             fetch_bytes_max: size("fetch.max.bytes"),
         },
         stopping: false.into(),
         complaints: Complaints::new(Arc::clone(&clock)),
+        heavy: Heavy::start(processors / 2),
         settings: Arc::clone(settings),
         registry,
         clock,
         metrics,
+    }
+}
+
+fn bounds(settings: &Settings, open_files_max: u64) -> Bounds {
+    let count = |name: &str| usize::try_from(settings.int(name)).unwrap_or(usize::MAX);
+    let request_bytes_max = usize::try_from(settings.long("socket.request.max.bytes")).unwrap_or(usize::MAX);
+    Bounds {
+        connections: count("max.connections"),
+        per_ip: count("max.connections.per.ip"),
+        per_second: u32::try_from(settings.int("max.connection.creation.rate")).unwrap_or(u32::MAX).max(1),
+        open_files: open_files_max,
+        request_bytes: usize::try_from(settings.long("queued.max.request.bytes"))
+            .ok()
+            .map(|max| max.max(request_bytes_max)),
     }
 }
 

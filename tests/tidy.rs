@@ -44,7 +44,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("lz4", &["record/compression"]),
     ("memmap2", &["log/mapped.rs"]),
     ("parking_lot", &[""]),
-    ("rustix", &["base/disk.rs", "base/disk/", "server/respond.rs"]),
+    ("rustix", &["base/disk.rs", "base/disk/", "server/respond.rs", "api/heavy.rs"]),
     ("serde", &["config/", "main.rs"]),
     ("snap", &["record/compression"]),
     ("thiserror", &[""]),

@@ -10,6 +10,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::fetch::sessions::FetchSessions;
+use super::heavy::Heavy;
 use super::outcome::Dispatched;
 use crate::base::clock::{Clock, Monotonic};
 use crate::base::metrics::Metrics;
@@ -32,6 +33,7 @@ pub struct Broker {
     /// Set once the broker stops: a fetch that waits answers with what there is.
     pub stopping: AtomicBool,
     pub complaints: Complaints,
+    pub heavy: Heavy,
 }
 
 /// The address that a listener's clients are told.
@@ -50,6 +52,14 @@ pub struct Limits {
     pub request_bytes_max: usize,
     /// `connections.max.idle.ms`.
     pub connection_idle: Duration,
+    /// `klamm.request.progress.ms`: how long a request that was begun may bring next to nothing.
+    pub request_progress: Duration,
+    /// `klamm.send.stall.ms`: how long a peer may take nothing of its answers.
+    pub send_stall: Duration,
+    /// `klamm.connection.queued.requests`.
+    pub replies_max: usize,
+    /// `klamm.connection.queued.bytes`.
+    pub reply_bytes_max: usize,
     /// `max.request.partition.size.limit`.
     pub partitions_per_page_max: usize,
     /// `fetch.max.bytes`.
@@ -57,6 +67,7 @@ pub struct Limits {
 }
 
 /// What is remembered of a connection between its requests.
+#[derive(Clone)]
 pub struct Session {
     pub listener: Arc<str>,
     /// The address that the client connected to.

@@ -34,6 +34,9 @@ const SOURCE_CLIENT_METRICS: i8 = 7;
 const SOURCE_DYNAMIC_BROKER_LOGGER: i8 = 6;
 const TYPE_STRING: i8 = 2;
 
+/// More resources are described by the threads for heavy work: each is a few hundred rows.
+const DESCRIBED_IN_PLACE_MAX: usize = 8;
+
 type Refusal = (ErrorCode, String);
 
 /// One key of a topic, as CreateTopics tells it.
@@ -70,7 +73,14 @@ impl Layers {
 }
 
 pub fn handle(call: Call<'_>, request: DescribeConfigsRequest, (): ()) -> Outcome<DescribeConfigsResponse> {
-    let broker: &Broker = call.broker;
+    if request.resources.len() > DESCRIBED_IN_PLACE_MAX {
+        let broker = Arc::clone(call.broker);
+        return Outcome::Heavy(Box::new(move || Outcome::Now(answer(&broker, request))));
+    }
+    Outcome::Now(answer(call.broker, request))
+}
+
+fn answer(broker: &Broker, request: DescribeConfigsRequest) -> DescribeConfigsResponse {
     let (synonyms, documentation) = (request.include_synonyms, request.include_documentation);
     // A few bytes of request are kilobytes of answer: each resource is answered once, and not without end.
     let mut seen = HashSet::new();
@@ -105,7 +115,7 @@ pub fn handle(call: Call<'_>, request: DescribeConfigsRequest, (): ()) -> Outcom
             },
         })
         .collect();
-    Outcome::Now(DescribeConfigsResponse { results, ..Default::default() })
+    DescribeConfigsResponse { results, ..Default::default() }
 }
 
 fn described_if_within(

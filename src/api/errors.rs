@@ -59,7 +59,7 @@ fn of_log(error: &LogError) -> ErrorCode {
 pub fn of_refusal(refusal: &Refusal, partition: &Partition) -> (ErrorCode, Option<String>, Vec<(i32, String)>) {
     let code = match refusal {
         Refusal::Corrupt(_) | Refusal::Crc => ErrorCode::CORRUPT_MESSAGE,
-        Refusal::TooLarge { .. } => ErrorCode::MESSAGE_TOO_LARGE,
+        Refusal::TooLarge { .. } | Refusal::Expands { .. } => ErrorCode::MESSAGE_TOO_LARGE,
         Refusal::UnsupportedCompression(_) => ErrorCode::UNSUPPORTED_COMPRESSION_TYPE,
         Refusal::InvalidTimestamps(_) => ErrorCode::INVALID_TIMESTAMP,
         Refusal::OldFormat(_) | Refusal::InvalidRecords(_) => ErrorCode::INVALID_RECORD,

@@ -109,11 +109,12 @@ pub fn handle(call: Call<'_>, request: FetchRequest, facts: FetchFacts) -> Outco
     let missing = terms.min_bytes - look.bytes;
     drop(look);
     let broker = Arc::clone(broker);
+    // From now on, and not from when the answers before this one have left.
+    let deadline = tokio::time::Instant::now() + max_wait;
     Outcome::Later(Box::pin(async move {
         let parked = Parked::new(&broker, &wants, missing);
         // What came between the first look and the registration is found by a second look.
         let mut look = self::look(&broker, &wants, &terms);
-        let deadline = tokio::time::Instant::now() + max_wait;
         let mut parked = Some(parked);
         while !look.urgent && look.bytes < terms.min_bytes && look.missing <= missing_partitions {
             let Some(waiting) = &parked else { break };

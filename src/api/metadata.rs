@@ -1,8 +1,8 @@
 //! Metadata (key 3), versions 0-13.
 //!
 //! Behavior: one broker, which is the controller and leads every partition. A topic asked by name that does not exist is made if the
-//! client allows it and `auto.create.topics.enable` is set; the answer already shows it. Names are answered once however often
-//! they are asked.
+//! client allows it and `auto.create.topics.enable` is set; the answer already shows it. One request makes a hundred topics at most: the
+//! others are unknown as yet, which clients ask again for. Names are answered once however often they are asked.
 //!
 //! Version notes: v0: an empty list means all topics, later null does. v4: the client says whether topics may be made. v8: permitted
 //! operations. v10: topic ids, v12: asked by id (KIP-516). v13: top-level error, always 0 here (KIP-1102).
@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use super::{Broker, Call, Outcome, errors};
 use crate::base::ids::TopicName;
+use crate::base::limits;
 use crate::topics::{NewTopic, Topic};
 use crate::wire::ErrorCode;
 use crate::wire::messages::OPERATIONS_NOT_ASKED;
@@ -52,18 +53,25 @@ pub fn handle(call: Call<'_>, request: MetadataRequest, facts: MetadataFacts) ->
     let may_create = request.allow_auto_topic_creation && broker.settings.boolean("auto.create.topics.enable");
     if may_create && asked.iter().any(|topic| is_missing(&broker, topic)) {
         return Outcome::InOrder(Box::pin(async move {
+            let mut missing = 0;
             for topic in &asked {
-                let row = find_or_create(&broker, topic, operations).await;
+                missing += usize::from(is_missing(&broker, topic));
+                let row = if missing <= limits::TOPICS_MADE_BY_METADATA_MAX {
+                    find_or_create(&broker, topic, operations).await
+                } else {
+                    found_or_not(&broker, topic, operations)
+                };
                 response.topics.push(row);
             }
             response
         }));
     }
-    response.topics = asked
-        .iter()
-        .map(|topic| find(&broker, topic).map_or_else(|row| row, |found| row(&broker, &found, operations)))
-        .collect();
+    response.topics = asked.iter().map(|topic| found_or_not(&broker, topic, operations)).collect();
     Outcome::Now(response)
+}
+
+fn found_or_not(broker: &Broker, asked: &MetadataRequestTopic, operations: i32) -> MetadataTopic {
+    find(broker, asked).map_or_else(|missing| missing, |topic| row(broker, &topic, operations))
 }
 
 /// The answer to a request that names topics by id before that was possible.
@@ -128,7 +136,7 @@ async fn find_or_create(broker: &Arc<Broker>, asked: &MetadataRequestTopic, oper
         }
         // Another connection was quicker.
         Err(_) if broker.registry.topic(name.as_str()).is_some() => {
-            find(broker, asked).map_or_else(|row| row, |topic| row(broker, &topic, operations))
+            found_or_not(broker, asked, operations)
         }
         Err(error) => MetadataTopic { error_code: errors::of_topic(&error).0, ..missing },
     }

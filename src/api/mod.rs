@@ -8,10 +8,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::base::limits;
 use crate::wire::{ApiKey, DecodeError, Reader, Request, RequestHeader};
 
 pub mod context;
 pub mod errors;
+pub mod heavy;
 pub mod outcome;
 
 pub use context::{Advertised, Broker, Call, Complaints, Limits, Session};
@@ -91,7 +93,8 @@ fn within(header: &RequestHeader, range: &RangeInclusive<i16>) -> bool {
 /// Executes one request, up to where its answer waits for something.
 ///
 /// A key or version that is not served closes the connection, as Kafka does; an ApiVersions version that is not served is
-/// answered in version 0 with error 35 (KIP-511).
+/// answered in version 0 with error 35 (KIP-511). A long request is heavy work, before it is decoded; a long Produce is mostly
+/// records, and judges for itself.
 pub fn dispatch(broker: &Arc<Broker>, session: &mut Session, frame: Bytes) -> Dispatched {
     let mut reader = Reader::new(frame);
     let header = match RequestHeader::decode(&mut reader) {
@@ -100,6 +103,16 @@ pub fn dispatch(broker: &Arc<Broker>, session: &mut Session, frame: Bytes) -> Di
     };
     if header.api_key == ApiKey::ApiVersions.as_i16() && !api_versions::is_served(header.api_version) {
         return api_versions::refuse_version(&header);
+    }
+    if reader.remaining() > limits::REQUEST_IN_PLACE_BYTES_MAX && header.api_key != ApiKey::Produce.as_i16() {
+        let (broker, mut session) = (Arc::clone(broker), session.clone());
+        return Dispatched::Heavy(Box::new(move || {
+            run(
+                Call { broker: &broker, session: &mut session, client_id: header.client_id.as_deref() },
+                &header,
+                reader,
+            )
+        }));
     }
     run(Call { broker, session, client_id: header.client_id.as_deref() }, &header, reader)
 }

@@ -26,6 +26,10 @@ pub enum Outcome<R> {
     Later(Work<R>),
     /// Still executing, away from the runtime's threads: the next request of the connection waits for it.
     InOrder(Work<R>),
+    /// To be executed by the threads for heavy work; the next request of the connection waits for it.
+    Heavy(Box<dyn FnOnce() -> Outcome<R> + Send>),
+    /// What heavy work leaves to be executed in place.
+    Then(Box<dyn FnOnce() -> Outcome<R> + Send>),
     /// No answer is due (acks=0).
     Silent,
     /// The connection must close.
@@ -46,6 +50,10 @@ pub enum Reply {
 pub enum Dispatched {
     Reply(Reply),
     InOrder(Work<Reply>),
+    /// For the threads of [`super::heavy`].
+    Heavy(Box<dyn FnOnce() -> Dispatched + Send>),
+    /// For the connection's own task again.
+    Then(Box<dyn FnOnce() -> Dispatched + Send>),
     Silent,
     Close,
 }
@@ -73,6 +81,8 @@ impl<R: Message + Send + 'static> Outcome<R> {
                 Dispatched::Reply(Reply::Waiting(Box::pin(async move { encode(&work.await, asked) })))
             }
             Outcome::InOrder(work) => Dispatched::InOrder(Box::pin(async move { encode(&work.await, asked) })),
+            Outcome::Heavy(work) => Dispatched::Heavy(Box::new(move || work().encoded(asked))),
+            Outcome::Then(work) => Dispatched::Then(Box::new(move || work().encoded(asked))),
             Outcome::Silent => Dispatched::Silent,
             Outcome::Close => Dispatched::Close,
         }

@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use super::{Broker, Call, Outcome, errors};
 use crate::base::ids::Offset;
-use crate::record::batch::BatchHeader;
-use crate::record::compression::Codec;
+use crate::base::limits;
+use crate::record::batch::ValidBatch;
 use crate::record::validate::{BatchFault, Refusal, validate};
 use crate::topics::{Acks, Partition, Waiter};
 use crate::wire::ErrorCode;
@@ -24,9 +24,6 @@ use crate::wire::messages::produce::{
     ProduceFacts, ProducePartition, ProducePartitionResponse, ProduceRecordError, ProduceRequest, ProduceResponse,
     ProduceTopic, ProduceTopicResponse,
 };
-
-/// Compressed batches from this size on are validated beside the runtime's own threads.
-const ASIDE_FROM_BYTES: usize = 128 * 1024;
 
 /// What the request says of every batch.
 #[derive(Clone, Copy)]
@@ -47,6 +44,90 @@ struct Appended {
 
 pub fn handle(call: Call<'_>, request: ProduceRequest, facts: ProduceFacts) -> Outcome<ProduceResponse> {
     let broker = call.broker;
+    match Weight::of(&request) {
+        Weight::Light => execute(broker, request, facts, Vec::new()),
+        Weight::Compressed(bound) => match judge(broker, &request, facts, Some(bound)) {
+            Some(verdicts) => execute(broker, request, facts, verdicts),
+            None => judged_elsewhere(broker, request, facts),
+        },
+        Weight::Heavy => judged_elsewhere(broker, request, facts),
+    }
+}
+
+/// What it may take to judge a request's batches.
+enum Weight {
+    /// Nothing is compressed, and all of it is not much.
+    Light,
+    /// Some of it is, and may come to this many bytes a batch in place, or to four times its own size.
+    Compressed(usize),
+    Heavy,
+}
+
+impl Weight {
+    fn of(request: &ProduceRequest) -> Weight {
+        let (mut all, mut compressed, mut batches) = (0usize, 0usize, 0usize);
+        for records in request.topic_data.iter().flat_map(|topic| &topic.partition_data).filter_map(|data| data.records.as_ref()) {
+            all += records.len();
+            if is_compressed(records) {
+                compressed += records.len();
+                batches += 1;
+            }
+        }
+        if all > limits::PRODUCE_IN_PLACE_BYTES_MAX || compressed > limits::COMPRESSED_IN_PLACE_BYTES_MAX {
+            return Weight::Heavy;
+        }
+        match limits::DECOMPRESSED_IN_PLACE_BYTES_MAX.checked_div(batches) {
+            None => Weight::Light,
+            Some(bound) => Weight::Compressed(bound),
+        }
+    }
+}
+
+/// A batch as it was judged before the request is executed, or nothing where there was no partition.
+type Verdict = Option<Result<ValidBatch, Refusal>>;
+
+/// Judges the batches of a request, one after the other, before any of them is appended. `None` if one of them comes to more than
+/// `bound` bytes.
+fn judge(broker: &Broker, request: &ProduceRequest, facts: ProduceFacts, bound: Option<usize>) -> Option<Vec<Verdict>> {
+    let now = broker.clock.wall();
+    let mut verdicts = Vec::new();
+    for topic in &request.topic_data {
+        let found = find(broker, topic, facts).ok();
+        for data in &topic.partition_data {
+            let partition = found.as_ref().and_then(|topic| topic.partition(data.index));
+            let verdict = partition.map(|partition| {
+                let mut rules = partition.rules(now, facts.zstd_allowed);
+                let bytes = data.records.clone().unwrap_or_default();
+                let in_place = bound.map_or(usize::MAX, |bound| bound.max(4 * bytes.len()));
+                rules.batch_decompressed_max_bytes = rules.batch_decompressed_max_bytes.min(in_place);
+                validate(bytes, &rules)
+            });
+            if bound.is_some() && matches!(verdict, Some(Err(Refusal::Expands { .. }))) {
+                return None;
+            }
+            verdicts.push(verdict);
+        }
+    }
+    Some(verdicts)
+}
+
+/// Judges on a thread for heavy work and goes on in place: a thread of low priority must not hold a log's lock.
+fn judged_elsewhere(broker: &Arc<Broker>, request: ProduceRequest, facts: ProduceFacts) -> Outcome<ProduceResponse> {
+    let broker = Arc::clone(broker);
+    Outcome::Heavy(Box::new(move || {
+        let verdicts = judge(&broker, &request, facts, None).unwrap_or_default();
+        Outcome::Then(Box::new(move || execute(&broker, request, facts, verdicts)))
+    }))
+}
+
+/// Appends what is valid. `verdicts` are those of the partitions in the order of the request, or none.
+fn execute(
+    broker: &Broker,
+    request: ProduceRequest,
+    facts: ProduceFacts,
+    verdicts: Vec<Verdict>,
+) -> Outcome<ProduceResponse> {
+    let mut verdicts = verdicts.into_iter();
     let acks = Acks::parse(request.acks);
     let mut response = ProduceResponse::default();
     let mut appended = Vec::new();
@@ -61,11 +142,12 @@ pub fn handle(call: Call<'_>, request: ProduceRequest, facts: ProduceFacts) -> O
         let mut answer =
             ProduceTopicResponse { name: topic.name, topic_id: topic.topic_id, ..Default::default() };
         for data in topic.partition_data {
+            let verdict = verdicts.next().flatten();
             let row = match &found {
                 Ok((topic, terms)) => match topic.partition(data.index) {
                     Some(partition) => {
                         let place = (response.responses.len(), answer.partition_responses.len());
-                        append(broker, partition, data, *terms, place, &mut appended)
+                        append(broker, partition, (data, verdict), *terms, place, &mut appended)
                     }
                     None => refused(data.index, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
                 },
@@ -95,7 +177,7 @@ fn find(broker: &Broker, topic: &ProduceTopic, facts: ProduceFacts) -> Result<Ar
 fn append(
     broker: &Broker,
     partition: Arc<Partition>,
-    data: ProducePartition,
+    (data, verdict): (ProducePartition, Verdict),
     terms: Terms,
     place: (usize, usize),
     appended: &mut Vec<Appended>,
@@ -104,12 +186,7 @@ fn append(
     let now = broker.clock.wall();
     let bytes = data.records.unwrap_or_default();
     let size = bytes.len();
-    let rules = partition.rules(now, terms.zstd_allowed);
-    let validated = if size >= ASIDE_FROM_BYTES && is_compressed(&bytes) {
-        tokio::task::block_in_place(|| validate(bytes, &rules))
-    } else {
-        validate(bytes, &rules)
-    };
+    let validated = verdict.unwrap_or_else(|| validate(bytes, &partition.rules(now, terms.zstd_allowed)));
     let batch = match validated {
         Ok(batch) => batch,
         Err(refusal) => return refused_records(index, &partition, &refusal),
@@ -163,8 +240,9 @@ fn acknowledge(mut response: ProduceResponse, appended: Vec<Appended>, timeout: 
     if appended.iter().all(|batch| batch.partition.is_acknowledged(batch.end)) {
         return Outcome::Now(response);
     }
+    // From now on, and not from when the answers before this one have left.
+    let deadline = tokio::time::Instant::now() + timeout;
     Outcome::Later(Box::pin(async move {
-        let deadline = tokio::time::Instant::now() + timeout;
         let in_time = tokio::time::timeout_at(deadline, all_settled(&appended)).await.is_ok();
         for batch in appended.iter().filter(|batch| !batch.partition.is_acknowledged(batch.end)) {
             let error = match in_time {
@@ -205,5 +283,7 @@ async fn all_settled(batches: &[Appended]) {
 
 /// Whether a batch's attributes name a codec; nothing else of it is judged here.
 fn is_compressed(bytes: &[u8]) -> bool {
-    BatchHeader::parse(bytes).is_ok_and(|header| header.attributes.codec() != Some(Codec::None))
+    const ATTRIBUTES_LOW_BYTE: usize = 22;
+    const CODEC_BITS: u8 = 7;
+    bytes.get(ATTRIBUTES_LOW_BYTE).is_some_and(|attributes| attributes & CODEC_BITS != 0)
 }

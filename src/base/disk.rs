@@ -11,9 +11,12 @@ use std::io::{self, IoSlice};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+
+use super::limits::WARM_SEGMENTS_MAX;
 
 /// How often, and with what pause, a folder to be synced is tried to be opened while the process may open no more files.
 const OPEN_FOLDER_TRIES: u32 = 200;
@@ -256,9 +259,22 @@ pub fn raise_open_files() -> u64 {
         let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
         if let Err(error) = setrlimit(Resource::Nofile, raised) {
             tracing::warn!(%error, "raise the limit of open files");
+        } else {
+            tracing::info!(from = limit.current, to = limit.maximum, "limit of open files raised");
         }
     }
-    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+    let may_open = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let eighth = usize::try_from(may_open / 8).unwrap_or(usize::MAX);
+    WARM_SEGMENTS.store(eighth.clamp(1, WARM_SEGMENTS_MAX), Ordering::Relaxed);
+    may_open
+}
+
+/// Bounded by what the process may open, once that is known.
+static WARM_SEGMENTS: AtomicUsize = AtomicUsize::new(WARM_SEGMENTS_MAX);
+
+/// How many sealed segments may keep their files open.
+pub fn warm_segments_max() -> usize {
+    WARM_SEGMENTS.load(Ordering::Relaxed)
 }
 
 /// The machine's file system.

@@ -13,13 +13,6 @@ pub const READ_STEP_BYTES: usize = 64 * 1024;
 /// again and again, and its batches are not moved.
 pub const READ_STEP_BYTES_MAX: usize = 1024 * 1024 + READ_STEP_BYTES;
 
-/// Bytes in memory of the answers that wait for their turn; regions of files do not count. Past it no further request of the
-/// connection is executed.
-pub const REPLY_BYTES_IN_FLIGHT_MAX: usize = 1024 * 1024;
-
-/// Replies of one connection that wait for their turn. Past it the connection is not read.
-pub const REPLIES_IN_FLIGHT_MAX: usize = 256;
-
 /// Resources that one DescribeConfigs answers: each is some ten kilobytes of memory for a dozen bytes of request.
 pub const DESCRIBED_RESOURCES_MAX: usize = 10_000;
 
@@ -28,6 +21,41 @@ pub const BATCH_HEADER_BYTES: usize = 61;
 
 /// Window of a stream that is decompressed to be validated. Memory of one validation is a small multiple of it.
 pub const DECOMPRESSION_WINDOW_BYTES: usize = 64 * 1024;
+
+/// All records of one compressed batch, decompressed: a second of work at most. A batch of the default largest size may be packed
+/// 256 to 1, more than what is not constant ever is.
+pub const BATCH_DECOMPRESSED_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// What a produce request's compressed batches may come to while they are judged in place. Past it the request goes to the threads
+/// for heavy work: a millisecond of work, and no honest batch of so few bytes comes to more.
+pub const DECOMPRESSED_IN_PLACE_BYTES_MAX: usize = 1024 * 1024;
+
+/// Compressed bytes of a produce request that are judged in place; more go to the threads for heavy work.
+pub const COMPRESSED_IN_PLACE_BYTES_MAX: usize = 128 * 1024;
+
+/// A produce request that is judged in place; larger ones go to the threads for heavy work. A producer's largest is 1 MB if
+/// nobody changed it.
+pub const PRODUCE_IN_PLACE_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Any other request that is executed in place. A few thousand names, and some milliseconds of work.
+pub const REQUEST_IN_PLACE_BYTES_MAX: usize = 64 * 1024;
+
+/// Requests of one connection that are executed before others get their turn: some fifty microseconds.
+pub const REQUESTS_IN_A_ROW: u32 = 32;
+
+/// Topics that one Metadata makes; the rest is unknown as yet, and the client asks again. Each is a folder and a sync.
+pub const TOPICS_MADE_BY_METADATA_MAX: usize = 100;
+
+/// Bytes that a frame must bring in `klamm.request.progress.ms`, unless it is whole by then.
+pub const FRAME_PROGRESS_BYTES: u64 = 4096;
+
+/// While others wait for memory, a connection must fill this part of what it holds in each quarter of a second, and so many bytes
+/// at least.
+pub const FRAME_PROGRESS_WHEN_SHORT: usize = 128;
+pub const FRAME_PROGRESS_WHEN_SHORT_BYTES: usize = 4 * 1024;
+
+/// Small regions of files that are read and sent at once with the bytes around them. Nothing of it is kept if the peer takes none.
+pub const REGIONS_READ_BYTES_MAX: usize = 128 * 1024;
 
 /// Largest zstd window accepted: 2^23 = 8 MiB, the most that a decoder must support (RFC 8878).
 pub const ZSTD_WINDOW_LOG_MAX: u32 = 23;
@@ -60,7 +88,7 @@ pub const APPEND_SLOW_MS: u64 = 5;
 /// Sealed index files mapped at once. Bounds the map areas taken from the kernel's 65,530.
 pub const MAPPED_INDEXES_MAX: usize = 4096;
 
-/// Sealed segments that keep their file open and their two indexes loaded. Past it the longest kept one is closed.
+/// Sealed segments that keep their file open and their two indexes loaded; fewer where few files may be open. Past it the longest kept one is closed.
 pub const WARM_SEGMENTS_MAX: usize = 1024;
 
 /// Newest batches of an active segment whose positions are remembered, so that a reader at the tail needs no search.

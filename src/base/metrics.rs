@@ -48,6 +48,8 @@ metrics! {
     requests_malformed,
     /// Connections closed because of an API key or version that is not served.
     requests_unsupported,
+    /// Connections closed because a request was begun and came too slowly.
+    requests_dawdled,
     /// Record bytes appended by clients.
     produce_bytes,
     /// Record bytes sent to clients.

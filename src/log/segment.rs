@@ -19,9 +19,9 @@ use super::offset_index::{self, OffsetEntry};
 use super::time_index::{self, TimeEntry};
 use super::txn_index::{self, AbortedTxn};
 use super::walk::{Found, Walk, WalkError};
-use crate::base::disk::{Disk, DiskFile, Open, Residency, suffixed};
+use crate::base::disk::{Disk, DiskFile, Open, Residency, suffixed, warm_segments_max};
 use crate::base::ids::Offset;
-use crate::base::limits::{BATCH_HEADER_BYTES, BATCHES_REMEMBERED_PER_SEGMENT, WARM_SEGMENTS_MAX};
+use crate::base::limits::{BATCH_HEADER_BYTES, BATCHES_REMEMBERED_PER_SEGMENT};
 use crate::record::batch::BatchHeader;
 
 /// What a segment covers.
@@ -248,7 +248,7 @@ impl Segment {
         }
         let mut warm = WARM.lock();
         warm.push_back(Arc::downgrade(self));
-        let coolest = if warm.len() > WARM_SEGMENTS_MAX { warm.pop_front() } else { None };
+        let coolest = if warm.len() > warm_segments_max() { warm.pop_front() } else { None };
         drop(warm);
         if let Some(segment) = coolest.and_then(|weak| weak.upgrade()) {
             segment.cool();

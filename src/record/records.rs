@@ -36,6 +36,8 @@ pub enum RecordsFault {
     TrailingBytes,
     #[error("a record of {size_bytes} bytes exceeds the {max_bytes} that may be decompressed")]
     TooLarge { size_bytes: usize, max_bytes: usize },
+    #[error("the batch's records are more than {max_bytes} bytes when decompressed")]
+    BatchTooLarge { max_bytes: usize },
     #[error("codec {0} is unknown")]
     UnknownCodec(u8),
     /// The codec's own words.
@@ -184,7 +186,7 @@ pub fn scan(
         Codec::None => scan_plain(header.record_count, body, visit),
         _ if body.is_empty() && header.record_count == 0 => Ok(()),
         codec => {
-            let compressed = Compressed { codec, body, record_bytes_max, copy: None };
+            let compressed = Compressed { codec, body, record_bytes_max, bytes_max: usize::MAX, copy: None };
             scan_compressed(header.record_count, compressed, visit)
         }
     }
@@ -195,6 +197,8 @@ pub(super) struct Compressed<'a> {
     pub codec: Codec,
     pub body: &'a [u8],
     pub record_bytes_max: usize,
+    /// Of all records together.
+    pub bytes_max: usize,
     pub copy: Option<&'a mut dyn Write>,
 }
 
@@ -221,9 +225,17 @@ pub(super) fn scan_compressed(
     compressed: Compressed<'_>,
     mut visit: impl FnMut(Seen) -> ControlFlow<()>,
 ) -> Result<(), RecordsFault> {
-    let Compressed { codec, body, record_bytes_max, copy } = compressed;
+    let Compressed { codec, body, record_bytes_max, bytes_max, copy } = compressed;
     let decoder = Decoder::new(codec, body).map_err(undecodable)?;
-    let mut window = Window { decoder, buffer: vec![0; DECOMPRESSION_WINDOW_BYTES], start: 0, end: 0, copy };
+    let mut window = Window {
+        decoder,
+        buffer: vec![0; DECOMPRESSION_WINDOW_BYTES],
+        start: 0,
+        end: 0,
+        bytes_max,
+        left: bytes_max,
+        copy,
+    };
     for _ in 0..count {
         let seen = window.see_record(record_bytes_max)?;
         if visit(seen).is_break() {
@@ -327,6 +339,9 @@ struct Window<'a> {
     buffer: Vec<u8>,
     start: usize,
     end: usize,
+    bytes_max: usize,
+    /// What may still come out of the decoder.
+    left: usize,
     copy: Option<&'a mut dyn Write>,
 }
 
@@ -350,6 +365,8 @@ impl Window<'_> {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(undecodable(error)),
             };
+            self.left =
+                self.left.checked_sub(count).ok_or(RecordsFault::BatchTooLarge { max_bytes: self.bytes_max })?;
             if let Some(copy) = &mut self.copy {
                 copy.write_all(&self.buffer[self.end..self.end + count]).map_err(undecodable)?;
             }

@@ -55,6 +55,8 @@ pub struct Rules {
     pub target: Target,
     /// `max.decompressed.message.bytes`: of one record of a compressed batch.
     pub decompressed_max_bytes: usize,
+    /// Of all records of a compressed batch together: what bounds the time that a small batch can take.
+    pub batch_decompressed_max_bytes: usize,
     /// False for requests from before zstd (KIP-110).
     pub zstd_allowed: bool,
     pub now: WallMs,
@@ -72,6 +74,9 @@ pub enum Refusal {
     /// MESSAGE_TOO_LARGE.
     #[error("a batch of {size_bytes} bytes exceeds the maximum of {max_bytes}")]
     TooLarge { size_bytes: usize, max_bytes: usize },
+    /// MESSAGE_TOO_LARGE too: the client splits the batch, if it can.
+    #[error("a batch of more than {max_bytes} bytes of records when decompressed")]
+    Expands { max_bytes: usize },
     /// A message set of magic 0 or 1: UNSUPPORTED_FOR_MESSAGE_FORMAT says what it is; Kafka 4.4 answers INVALID_RECORD.
     #[error("batches of message format {0} are not accepted, only of format 2")]
     OldFormat(u8),
@@ -282,9 +287,15 @@ impl<'a> Check<'a> {
             scan_plain(count, body, |seen| self.visit(seen))
         } else {
             let record_bytes_max = self.rules.decompressed_max_bytes;
-            scan_compressed(count, Compressed { codec, body, record_bytes_max, copy }, |seen| self.visit(seen))
+            let bytes_max = self.rules.batch_decompressed_max_bytes;
+            scan_compressed(count, Compressed { codec, body, record_bytes_max, bytes_max, copy }, |seen| {
+                self.visit(seen)
+            })
         };
-        result.map_err(|fault| Refusal::InvalidBatch(BatchFault::Records(fault)))?;
+        result.map_err(|fault| match fault {
+            RecordsFault::BatchTooLarge { max_bytes } => Refusal::Expands { max_bytes },
+            fault => Refusal::InvalidBatch(BatchFault::Records(fault)),
+        })?;
         match self.bad_delta {
             Some(offset_delta) => {
                 Err(Refusal::InvalidBatch(BatchFault::OffsetDelta { index: self.index, offset_delta }))

@@ -3,6 +3,10 @@
 //! A single task alternates: execute every request that is buffered, send every reply that is ready, wait for bytes or for
 //! the reply in front. Replies that wait (an acknowledgement, a parked fetch) stand in a bounded queue; while it is full the
 //! socket is not read. An idle connection holds no buffer.
+//!
+//! A buffer above `READ_STEP_BYTES` is charged to `shares.rs`. Buffers grow with what has come, never with what is announced. A timer looks
+//! each second at a connection that stays inside a request: a buffer larger than what is in it is cut to size, and who brings next
+//! to nothing for `klamm.request.progress.ms`, or fills slowly what others wait for, is closed.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -18,6 +22,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::respond;
+use super::shares::{Charge, Shares, charged};
 use crate::api::{self, Broker, Dispatched, Reply, Session};
 use crate::base::limits;
 use crate::wire::Chunk;
@@ -29,6 +34,12 @@ const DRAIN_MAX: Duration = Duration::from_secs(5);
 /// How long a stop waits for a peer that takes its answers slowly.
 const STOP_SENDING_MAX: Duration = Duration::from_secs(1);
 
+/// How often a connection is looked at that stays inside a request.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// The same while others wait for memory.
+const LOOK_WHEN_SHORT: Duration = Duration::from_millis(250);
+
 /// Why a connection ended.
 #[derive(Debug)]
 pub enum End {
@@ -36,6 +47,8 @@ pub enum End {
     Peer,
     /// Nothing came and nothing went for `connections.max.idle.ms`.
     Idle,
+    /// A request was begun and next to nothing more of it came.
+    Dawdled,
     /// The broker is stopping and everything asked was answered.
     Stopping,
     /// The peer sent what is not a request, or a request that closes the connection.
@@ -45,10 +58,22 @@ pub enum End {
 struct Connection {
     stream: TcpStream,
     broker: Arc<Broker>,
+    shares: Arc<Shares>,
     session: Session,
     buffer: BytesMut,
+    /// For the memory that the buffer lies in, if it is a large one.
+    charge: Option<Arc<Charge>>,
     /// Bytes reserved for the next read into an empty buffer: what the last frame needed, within limits.
     step: usize,
+    /// Bytes that the frame in the buffer needs to be read on; 0 if there is room.
+    wanted: usize,
+    /// Bytes read and frames cut so far.
+    received: u64,
+    frames: u64,
+    /// Requests executed since it last waited for something.
+    in_a_row: u32,
+    /// What the timer last saw of a frame that was begun.
+    watched: Option<Watched>,
     replies: VecDeque<Reply>,
     /// Bytes in memory of the answers that stand in the queue.
     reply_bytes: usize,
@@ -57,6 +82,18 @@ struct Connection {
     timer: Pin<Box<Sleep>>,
     last_activity: Instant,
     stopping: watch::Receiver<bool>,
+}
+
+/// A frame that was begun, as the timer saw it.
+#[derive(Clone, Copy)]
+struct Watched {
+    /// Which frame.
+    frame: u64,
+    /// When it had last brought enough, and what had been received then.
+    since: Instant,
+    received: u64,
+    /// What had been received a look ago.
+    received_lately: u64,
 }
 
 /// What woke the connection.
@@ -68,15 +105,27 @@ enum Wake {
 }
 
 /// Serves a connection until it ends. `stopping` turns true when the broker stops.
-pub async fn serve(stream: TcpStream, broker: Arc<Broker>, session: Session, stopping: watch::Receiver<bool>) -> End {
+pub async fn serve(
+    stream: TcpStream,
+    (broker, shares): (Arc<Broker>, Arc<Shares>),
+    session: Session,
+    stopping: watch::Receiver<bool>,
+) -> End {
     let now = Instant::now();
     let timer = Box::pin(sleep_until(now + broker.limits.connection_idle));
     let mut connection = Connection {
         stream,
         broker,
+        shares,
         session,
         buffer: BytesMut::new(),
+        charge: None,
         step: limits::READ_STEP_BYTES,
+        wanted: 0,
+        received: 0,
+        frames: 0,
+        in_a_row: 0,
+        watched: None,
         replies: VecDeque::new(),
         reply_bytes: 0,
         outgoing: VecDeque::new(),
@@ -110,9 +159,15 @@ impl Connection {
             }
             let read = has_room && !stopping;
             if read {
+                if self.wanted > 0
+                    && let Some(end) = self.enlarge().await
+                {
+                    return Ok(end);
+                }
                 match self.read_some() {
                     Ok(0) => return self.drain(End::Peer).await,
-                    Ok(_) => {
+                    Ok(count) => {
+                        self.received += count as u64;
                         self.last_activity = Instant::now();
                         continue;
                     }
@@ -120,18 +175,69 @@ impl Connection {
                     Err(error) => return Err(error),
                 }
             }
+            if read && !self.buffer.is_empty() {
+                self.alarm(self.last_activity + LOOK);
+            }
             match self.wait(read, stopping).await? {
                 Wake::Readable | Wake::ReplyReady | Wake::Stopping => {}
                 Wake::Timer => {
-                    // Also if answers wait, as Kafka: a peer that is gone is not noticed while it is not read from.
-                    let deadline = self.last_activity + self.broker.limits.connection_idle;
-                    if Instant::now() >= deadline {
-                        return Ok(End::Idle);
+                    if let Some(end) = self.look(read) {
+                        return Ok(end);
                     }
-                    self.timer.as_mut().reset(deadline);
                 }
             }
         }
+    }
+
+    /// Sees to it that the timer fires by then.
+    fn alarm(&mut self, by: Instant) {
+        if by < self.timer.deadline() {
+            self.timer.as_mut().reset(by);
+        }
+    }
+
+    /// The timer fired: closes a connection that is idle or dawdles, and sets the timer again.
+    fn look(&mut self, read: bool) -> Option<End> {
+        let now = Instant::now();
+        // Also if answers wait, as Kafka: a peer that is gone is not noticed while it is not read from.
+        let idle = self.last_activity + self.broker.limits.connection_idle;
+        if now >= idle {
+            return Some(End::Idle);
+        }
+        if !read || self.buffer.is_empty() {
+            self.watched = None;
+            self.timer.as_mut().reset(idle);
+            return None;
+        }
+        let is_short = self.shares.is_short();
+        self.timer.as_mut().reset(idle.min(now + if is_short { LOOK_WHEN_SHORT } else { LOOK }));
+        let fresh = Watched { frame: self.frames, since: now, received: self.received, received_lately: self.received };
+        let Some(seen) = self.watched.filter(|seen| seen.frame == self.frames) else {
+            self.watched = Some(fresh);
+            return None;
+        };
+        if self.received - seen.received >= limits::FRAME_PROGRESS_BYTES {
+            self.watched = Some(fresh);
+        } else if now - seen.since >= self.broker.limits.request_progress {
+            return Some(self.dawdles("a request was begun and does not come"));
+        } else {
+            self.watched = Some(Watched { received_lately: self.received, ..seen });
+        }
+        if let Some(charge) = self.charge.as_ref().filter(|_| is_short) {
+            let least =
+                (charge.bytes() / limits::FRAME_PROGRESS_WHEN_SHORT).max(limits::FRAME_PROGRESS_WHEN_SHORT_BYTES);
+            if self.received - seen.received_lately < least as u64 {
+                return Some(self.dawdles("a large request comes slowly while others wait for memory"));
+            }
+        }
+        self.cut_to_size();
+        None
+    }
+
+    fn dawdles(&self, why: &str) -> End {
+        self.broker.metrics.requests_dawdled.add(1);
+        self.broker.complaints.say(&self.session, &why);
+        End::Dawdled
     }
 
     /// No more is read from the peer; what it asked is still answered, if the answers come soon. A parked fetch of a peer
@@ -154,12 +260,21 @@ impl Connection {
 
     /// True while another request may be executed: the queue is bounded in replies and in bytes.
     fn has_room(&self) -> bool {
-        self.replies.len() < limits::REPLIES_IN_FLIGHT_MAX && self.reply_bytes < limits::REPLY_BYTES_IN_FLIGHT_MAX
+        let limits = &self.broker.limits;
+        self.replies.len() < limits.replies_max && self.reply_bytes < limits.reply_bytes_max
     }
 
     /// Executes the requests that are whole in the buffer. `Some` if the connection must end.
     async fn execute_buffered(&mut self) -> Option<End> {
+        let shares = Arc::clone(&self.shares);
+        let mut turn = None;
         while self.has_room() {
+            if self.in_a_row >= limits::REQUESTS_IN_A_ROW {
+                self.in_a_row = 0;
+                drop(turn.take());
+                turn = shares.turn().await;
+            }
+            self.in_a_row += 1;
             let frame = match self.next_frame() {
                 Ok(Some(frame)) => frame,
                 Ok(None) => return None,
@@ -170,14 +285,28 @@ impl Connection {
                 }
             };
             self.broker.metrics.requests.add(1);
-            match api::dispatch(&self.broker, &mut self.session, frame) {
-                Dispatched::Reply(reply) => self.push(reply),
-                Dispatched::InOrder(work) => {
-                    let reply = work.await;
-                    self.push(reply);
+            let mut dispatched = api::dispatch(&self.broker, &mut self.session, frame);
+            loop {
+                match dispatched {
+                    Dispatched::Reply(reply) => self.push(reply),
+                    Dispatched::InOrder(work) => {
+                        drop(turn.take());
+                        let reply = work.await;
+                        self.push(reply);
+                    }
+                    Dispatched::Heavy(work) => {
+                        drop(turn.take());
+                        dispatched = self.broker.heavy.run(work).await;
+                        continue;
+                    }
+                    Dispatched::Then(work) => {
+                        dispatched = work();
+                        continue;
+                    }
+                    Dispatched::Silent => {}
+                    Dispatched::Close => return Some(End::Refused),
                 }
-                Dispatched::Silent => {}
-                Dispatched::Close => return Some(End::Refused),
+                break;
             }
         }
         None
@@ -210,7 +339,7 @@ impl Connection {
             // less than it holds would fit, so that each byte is moved about once.
             let missing = whole - here;
             if self.buffer.capacity() - here < missing.min(here) {
-                self.buffer.reserve(missing.min((3 * here).max(limits::READ_STEP_BYTES)));
+                self.wanted = missing.min((3 * here).max(limits::READ_STEP_BYTES));
             }
             return Ok(None);
         }
@@ -219,20 +348,102 @@ impl Connection {
             // With room for the beginning of the next one.
             _ => (whole + limits::READ_STEP_BYTES).min(limits::READ_STEP_BYTES_MAX),
         };
+        self.frames += 1;
+        self.wanted = 0;
         let mut frame = self.buffer.split_to(whole);
         bytes::Buf::advance(&mut frame, 4);
-        Ok(Some(frame.freeze()))
+        let frame = frame.freeze();
+        Ok(Some(match &self.charge {
+            Some(charge) if whole > limits::READ_STEP_BYTES => charged(frame, charge),
+            _ => frame,
+        }))
+    }
+
+    /// Makes room for what the frame in the buffer needs, when there is memory for it.
+    async fn enlarge(&mut self) -> Option<End> {
+        let more = std::mem::take(&mut self.wanted);
+        if self.buffer.try_reclaim(more) {
+            return None;
+        }
+        let bytes = self.buffer.len() + more;
+        let charge = match bytes {
+            ..=limits::READ_STEP_BYTES => None,
+            _ => match self.shares.try_take(bytes) {
+                Some(charge) => Some(charge),
+                None => match self.wait_for_memory(bytes).await {
+                    Some(charge) => Some(charge),
+                    None => return Some(self.dawdles("there is no memory for a large request")),
+                },
+            },
+        };
+        self.move_buffer(bytes, charge);
+        None
+    }
+
+    /// Waits in turn, for as long as a request may make no progress, since whoever waits may hold memory; longer if it holds none.
+    async fn wait_for_memory(&mut self, bytes: usize) -> Option<Charge> {
+        let patience = self.broker.limits.request_progress * if self.charge.is_some() { 1 } else { 3 };
+        let charge = tokio::time::timeout(patience, self.shares.take(bytes)).await.ok()?;
+        let now = Instant::now();
+        // Until now it was not the peer's fault; from now on it is.
+        let (frame, received) = (self.frames, self.received);
+        self.watched = Some(Watched { frame, since: now, received, received_lately: received });
+        self.last_activity = now;
+        self.alarm(now + LOOK_WHEN_SHORT);
+        Some(charge)
+    }
+
+    /// Puts what is in the buffer into a new one.
+    fn move_buffer(&mut self, capacity: usize, charge: Option<Charge>) {
+        let mut buffer = BytesMut::with_capacity(capacity);
+        buffer.extend_from_slice(&self.buffer);
+        self.buffer = buffer;
+        self.charge = charge.map(Arc::new);
+    }
+
+    /// A peer that dawdles has no more memory than it fills, and a little room.
+    fn cut_to_size(&mut self) {
+        let fits = self.buffer.len() + self.buffer.len() / 2 + 256;
+        if self.buffer.capacity() > fits.next_power_of_two() {
+            let charge = match fits {
+                ..=limits::READ_STEP_BYTES => None,
+                _ => match self.shares.try_take(fits) {
+                    Some(charge) => Some(charge),
+                    None => return,
+                },
+            };
+            self.move_buffer(fits, charge);
+        }
     }
 
     fn read_some(&mut self) -> io::Result<usize> {
         if self.buffer.capacity() == self.buffer.len() {
-            self.buffer.reserve(if self.buffer.is_empty() { self.step } else { limits::READ_STEP_BYTES });
+            self.refill();
         }
         let result = self.stream.try_read_buf(&mut self.buffer);
         if result.is_err() && self.buffer.is_empty() {
             self.buffer = BytesMut::new();
+            self.charge = None;
         }
         result
+    }
+
+    /// Makes room in a full buffer: for the next frames, or for more of a small one.
+    fn refill(&mut self) {
+        let room = match self.buffer.len() {
+            0 => self.step,
+            // Cut to size before.
+            here if self.watched.is_some_and(|seen| seen.frame == self.frames) => {
+                here.clamp(256, limits::READ_STEP_BYTES)
+            }
+            _ => limits::READ_STEP_BYTES,
+        };
+        if self.buffer.try_reclaim(room) {
+            return;
+        }
+        let charge = if room > limits::READ_STEP_BYTES { self.shares.try_take(room) } else { None };
+        let room = if charge.is_some() { room } else { room.min(limits::READ_STEP_BYTES) };
+        self.move_buffer(self.buffer.len() + room, charge);
     }
 
     /// Sends the replies in front that are ready, in as few calls as they need.
@@ -256,10 +467,12 @@ impl Connection {
         }
     }
 
-    /// Sends all that is outgoing, as long as the peer takes some of it within `connections.max.idle.ms`, and for no longer
+    /// Sends all that is outgoing, as long as the peer takes some of it within `klamm.send.stall.ms`, and for no longer
     /// than `STOP_SENDING_MAX` once the broker stops.
     async fn send_outgoing(&mut self) -> io::Result<()> {
         let mut progress = Instant::now();
+        let stall = self.broker.limits.send_stall;
+        self.alarm(progress + stall);
         let mut stop_by = None;
         while !self.outgoing.is_empty() {
             let stopping = *self.stopping.borrow();
@@ -270,12 +483,12 @@ impl Connection {
             }
             tokio::select! {
                 biased;
-                sent = respond::send_some(&self.stream, &mut self.outgoing) => {
+                sent = respond::send_some(&self.stream, &mut self.outgoing, &self.shares) => {
                     sent?;
                     progress = Instant::now();
                 }
                 () = &mut self.timer => {
-                    let deadline = stop_by.unwrap_or(progress + self.broker.limits.connection_idle);
+                    let deadline = stop_by.unwrap_or(progress + stall);
                     if Instant::now() >= deadline {
                         return Err(io::ErrorKind::TimedOut.into());
                     }
@@ -290,6 +503,7 @@ impl Connection {
 
     async fn wait(&mut self, read: bool, stopping: bool) -> io::Result<Wake> {
         let pending = !self.replies.is_empty();
+        self.in_a_row = 0;
         tokio::select! {
             biased;
             () = poll_fn(|context| poll_front(&mut self.replies, context)), if pending => {
@@ -329,7 +543,9 @@ fn poll_front(replies: &mut VecDeque<Reply>, context: &mut std::task::Context<'_
 mod tests {
     use super::*;
 
-    fn size_of_task<F: Future>(_: impl FnOnce(TcpStream, Arc<Broker>, Session, watch::Receiver<bool>) -> F) -> usize {
+    fn size_of_task<F: Future>(
+        _: impl FnOnce(TcpStream, (Arc<Broker>, Arc<Shares>), Session, watch::Receiver<bool>) -> F,
+    ) -> usize {
         size_of::<F>()
     }
 

@@ -1,4 +1,4 @@
-//! Accepts connections on one address and starts a task for each, within the limits of `max.connections`.
+//! Accepts connections on one address and starts a task for each, within the limits of `max.connections`, and not too many at once.
 
 use std::collections::HashMap;
 use std::io;
@@ -10,7 +10,9 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::time::Instant;
 
+use super::shares::Shares;
 use super::{connection, respond};
 use crate::api::{Broker, Session};
 use crate::base::limits;
@@ -19,14 +21,33 @@ use crate::base::metrics::Metrics;
 /// Pause after an accept that failed for want of file descriptors or memory.
 const BACK_OFF: Duration = Duration::from_millis(100);
 
+/// Connections accepted before the worker's other tasks get their turn.
+const ACCEPTED_AT_ONCE: u32 = 8;
+
 /// One bound address of a named listener.
 pub struct Listener {
     pub name: Arc<str>,
     pub socket: TcpListener,
 }
 
-/// How many connections there may be, in all and from one address.
+/// What all connections together may take, from the configuration.
+pub struct Bounds {
+    /// `max.connections`.
+    pub connections: usize,
+    /// `max.connections.per.ip`.
+    pub per_ip: usize,
+    /// `max.connection.creation.rate`.
+    pub per_second: u32,
+    /// What the process may open.
+    pub open_files: u64,
+    /// `queued.max.request.bytes`, if it is bounded.
+    pub request_bytes: Option<usize>,
+}
+
+/// How many connections there may be, in all, from one address, and new ones; and what their requests may take.
 pub struct Admission {
+    shares: Arc<Shares>,
+    pace: Mutex<Pace>,
     all: Arc<Semaphore>,
     per_ip_max: usize,
     connections_max: usize,
@@ -34,6 +55,24 @@ pub struct Admission {
     descriptors_max: u64,
     few: u64,
     per_ip: Mutex<HashMap<IpAddr, usize>>,
+}
+
+/// Spreads connections over time: one each `interval`, and those that were not used in the last second at once.
+struct Pace {
+    interval: Duration,
+    /// When the next one is due.
+    next: Instant,
+}
+
+impl Pace {
+    const BURST: Duration = Duration::from_secs(1);
+
+    /// Takes the next turn: how long to wait for it.
+    fn turn(&mut self, now: Instant) -> Duration {
+        let due = self.next.max(now.checked_sub(Self::BURST).unwrap_or(now));
+        self.next = due + self.interval;
+        due.saturating_duration_since(now)
+    }
 }
 
 /// A place for one connection; dropping it gives the place back.
@@ -61,16 +100,20 @@ impl Drop for Open {
 }
 
 impl Admission {
-    /// `open_files_max`: what the process may open.
-    pub fn new(connections_max: usize, per_ip_max: usize, open_files_max: u64) -> Arc<Admission> {
-        let connections_max = connections_max.min(Semaphore::MAX_PERMITS);
-        let reserved = (open_files_max / 4).min(limits::FILES_RESERVED_MAX);
+    pub fn new(bounds: &Bounds) -> Arc<Admission> {
+        let connections_max = bounds.connections.min(Semaphore::MAX_PERMITS);
+        let reserved = (bounds.open_files / 4).min(limits::FILES_RESERVED_MAX);
         Arc::new(Admission {
+            shares: Shares::new(bounds.request_bytes),
+            pace: Mutex::new(Pace {
+                interval: Duration::from_secs(1) / bounds.per_second.max(1),
+                next: Instant::now(),
+            }),
             all: Arc::new(Semaphore::new(connections_max)),
-            per_ip_max,
+            per_ip_max: bounds.per_ip,
             connections_max,
-            descriptors_max: open_files_max - reserved,
-            few: open_files_max / 8,
+            descriptors_max: bounds.open_files - reserved,
+            few: bounds.open_files / 8,
             per_ip: Mutex::default(),
         })
     }
@@ -118,7 +161,12 @@ pub async fn accept_loop(
     alive: mpsc::Sender<()>,
 ) {
     let mut failing = false;
+    let mut accepted_at_once = 0;
     loop {
+        accepted_at_once += 1;
+        if accepted_at_once % ACCEPTED_AT_ONCE == 0 {
+            tokio::task::yield_now().await;
+        }
         let accepted = tokio::select! {
             accepted = accept(&listener, &admission) => accepted,
             _ = stopping.changed() => return,
@@ -128,9 +176,10 @@ pub async fn accept_loop(
             Ok(Some((stream, peer, place))) => {
                 let session = Session::new(Arc::clone(&listener.name), stream.local_addr().ok(), peer);
                 let (broker, stopping, alive) = (Arc::clone(&broker), stopping.clone(), alive.clone());
+                let shares = Arc::clone(&admission.shares);
                 tokio::spawn(async move {
                     let open = Open::new(&broker.metrics);
-                    let end = connection::serve(stream, broker, session, stopping).await;
+                    let end = connection::serve(stream, (broker, shares), session, stopping).await;
                     tracing::debug!(%peer, ?end, "connection closed");
                     drop((open, place, alive));
                 });
@@ -152,6 +201,10 @@ pub async fn accept_loop(
 async fn accept(listener: &Listener, admission: &Arc<Admission>) -> io::Result<Option<(TcpStream, SocketAddr, Place)>> {
     let permit = Arc::clone(&admission.all).acquire_owned().await.map_err(io::Error::other)?;
     let (stream, peer) = listener.socket.accept().await?;
+    let wait = admission.pace.lock().turn(Instant::now());
+    if !wait.is_zero() {
+        tokio::time::sleep(wait).await;
+    }
     if admission.is_short_of_files(&stream) {
         return Err(io::Error::other("too many open files: a connection is closed, the rest is for the logs"));
     }
@@ -161,4 +214,19 @@ async fn accept(listener: &Listener, admission: &Arc<Admission>) -> io::Result<O
     };
     respond::prepare(&stream);
     Ok(Some((stream, peer, place)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_of_connections_comes_at_once_and_the_rest_at_the_rate() {
+        let start = Instant::now();
+        let mut pace = Pace { interval: Duration::from_millis(100), next: start };
+        let later = start + Duration::from_secs(60);
+        let waits: Vec<u128> = (0..14).map(|_| pace.turn(later).as_millis()).collect();
+        assert_eq!(waits, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 100, 200, 300]);
+        assert_eq!(pace.turn(later + Duration::from_secs(1)).as_millis(), 0);
+    }
 }

@@ -6,12 +6,16 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
+#[cfg(target_os = "linux")]
+use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
+use super::shares::Shares;
 use crate::base::disk::Residency;
+use crate::base::limits;
 use crate::base::region::FileRegion;
 use crate::wire::Chunk;
 
@@ -29,41 +33,103 @@ pub fn prepare(stream: &TcpStream) {
     // A peer that is gone already is noticed by the first read.
     let _ = stream.set_nodelay(true);
     let _ = rustix::net::sockopt::set_socket_keepalive(stream, true);
+    #[cfg(target_os = "linux")]
+    {
+        // A machine that vanished is noticed in two or three minutes, not in the two hours that are the system's default.
+        let _ = rustix::net::sockopt::set_tcp_keepidle(stream, Duration::from_secs(90));
+        let _ = rustix::net::sockopt::set_tcp_keepintvl(stream, Duration::from_secs(15));
+        let _ = rustix::net::sockopt::set_tcp_keepcnt(stream, 4);
+    }
 }
 
 /// Sends some of the chunks in front and takes what was sent out of them. Cancelling it leaves the rest in `chunks`.
 ///
 /// # Errors
 /// Those of the socket, and those of reading a region: the peer then has half an answer, so the connection must close.
-pub async fn send_some(stream: &TcpStream, chunks: &mut VecDeque<Chunk>) -> io::Result<()> {
-    inline_small_regions(chunks).await?;
+pub async fn send_some(stream: &TcpStream, chunks: &mut VecDeque<Chunk>, shares: &Shares) -> io::Result<()> {
     match chunks.front_mut() {
         None => {}
-        Some(Chunk::Bytes(_)) => send_bytes(stream, chunks).await?,
-        Some(Chunk::Region(region)) => {
-            let count = send_piece(stream, region).await?;
-            region.position += count as u64;
-            region.length -= count;
-            if region.length == 0 {
-                chunks.pop_front();
-            }
+        Some(Chunk::Region(region)) if region.length > READ_UP_TO_BYTES => {
+            let count = send_piece(stream, region, shares).await?;
+            take_sent(chunks, count);
         }
+        Some(_) => send_small(stream, chunks).await?,
     }
     Ok(())
 }
 
-/// Turns small regions among the first chunks into bytes.
-async fn inline_small_regions(chunks: &mut VecDeque<Chunk>) -> io::Result<()> {
-    for chunk in chunks.iter_mut().take(SLICES_MAX) {
-        match chunk {
-            Chunk::Bytes(_) => {}
-            Chunk::Region(region) if region.length <= READ_UP_TO_BYTES => {
-                *chunk = Chunk::Bytes(read_region(region).await?);
+/// Takes the first `count` bytes out.
+fn take_sent(chunks: &mut VecDeque<Chunk>, mut count: usize) {
+    while let Some(chunk) = chunks.front_mut() {
+        let left = match chunk {
+            Chunk::Bytes(bytes) => {
+                let taken = count.min(bytes.len());
+                bytes.advance(taken);
+                count -= taken;
+                bytes.len()
             }
-            Chunk::Region(_) => return Ok(()),
+            Chunk::Region(region) => {
+                let taken = count.min(region.length);
+                region.position += taken as u64;
+                region.length -= taken;
+                count -= taken;
+                region.length
+            }
+        };
+        if left > 0 {
+            return;
+        }
+        chunks.pop_front();
+    }
+}
+
+/// Sends the bytes and the small regions in front, as many as one call takes. What was read of regions is not kept while the peer
+/// takes nothing: thousands that never read would hold it.
+async fn send_small(stream: &TcpStream, chunks: &mut VecDeque<Chunk>) -> io::Result<()> {
+    tokio::task::coop::consume_budget().await;
+    loop {
+        let read = read_small_regions(chunks).await?;
+        let sent = {
+            let mut read = read.iter();
+            let mut slices = Vec::with_capacity(chunks.len().min(SLICES_MAX));
+            for chunk in chunks.iter().take(SLICES_MAX) {
+                match chunk {
+                    Chunk::Bytes(bytes) => slices.push(IoSlice::new(bytes)),
+                    Chunk::Region(_) => match read.next() {
+                        Some(bytes) => slices.push(IoSlice::new(bytes)),
+                        None => break,
+                    },
+                }
+            }
+            let more = slices.len() < chunks.len();
+            stream.try_io(Interest::WRITABLE, || send_slices(stream, &slices, more))
+        };
+        match sent {
+            Ok(count) => {
+                take_sent(chunks, count);
+                return Ok(());
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+        drop(read);
+        stream.writable().await?;
+    }
+}
+
+/// Reads the small regions among the first chunks, up to a large one or to enough bytes.
+async fn read_small_regions(chunks: &VecDeque<Chunk>) -> io::Result<Vec<Bytes>> {
+    let (mut read, mut total) = (Vec::new(), 0);
+    for chunk in chunks.iter().take(SLICES_MAX) {
+        if let Chunk::Region(region) = chunk {
+            total += region.length;
+            if region.length > READ_UP_TO_BYTES || total > limits::REGIONS_READ_BYTES_MAX {
+                break;
+            }
+            read.push(read_region(region).await?);
         }
     }
-    Ok(())
+    Ok(read)
 }
 
 async fn read_region(region: &FileRegion) -> io::Result<Bytes> {
@@ -74,34 +140,6 @@ async fn read_region(region: &FileRegion) -> io::Result<Bytes> {
     }
     let region = region.clone();
     blocking(move || region.read().map(Bytes::from)).await
-}
-
-/// Sends the bytes in front, as many as one call takes.
-async fn send_bytes(stream: &TcpStream, chunks: &mut VecDeque<Chunk>) -> io::Result<()> {
-    let mut count = {
-        let mut slices = Vec::with_capacity(chunks.len().min(SLICES_MAX));
-        let mut more = false;
-        for chunk in chunks.iter() {
-            match chunk {
-                Chunk::Bytes(bytes) if slices.len() < SLICES_MAX => slices.push(IoSlice::new(bytes)),
-                _ => {
-                    more = true;
-                    break;
-                }
-            }
-        }
-        stream.async_io(Interest::WRITABLE, || send_slices(stream, &slices, more)).await?
-    };
-    while let Some(Chunk::Bytes(bytes)) = chunks.front_mut() {
-        let taken = count.min(bytes.len());
-        bytes.advance(taken);
-        count -= taken;
-        if !bytes.is_empty() {
-            break;
-        }
-        chunks.pop_front();
-    }
-    Ok(())
 }
 
 fn send_slices(stream: &TcpStream, slices: &[IoSlice<'_>], more: bool) -> io::Result<usize> {
@@ -121,21 +159,27 @@ fn flags(_more: bool) -> rustix::net::SendFlags {
 }
 
 /// Sends the first piece of a region and says how much of it went.
-async fn send_piece(stream: &TcpStream, region: &FileRegion) -> io::Result<usize> {
+async fn send_piece(stream: &TcpStream, region: &FileRegion, shares: &Shares) -> io::Result<usize> {
+    // A thousand peers that fetch at once and read nothing have their sockets filled one after the other.
+    stream.writable().await?;
     let length = region.length.min(PIECE_BYTES);
     if region.file.residency(region.position, length) == Residency::Cold {
         let piece = FileRegion { length, ..region.clone() };
         blocking(move || piece.file.warm(piece.position, piece.length)).await?;
     }
+    let _turn = if region.length > PIECE_BYTES { shares.turn().await } else { None };
     #[cfg(target_os = "linux")]
     if let Some(file) = region.file.system() {
-        let sent = stream
-            .async_io(Interest::WRITABLE, || {
-                let mut position = region.position;
-                Ok(rustix::fs::sendfile(stream, file, Some(&mut position), length)?)
-            })
-            .await?;
-        return if sent == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(sent) };
+        let sent = stream.try_io(Interest::WRITABLE, || {
+            let mut position = region.position;
+            Ok(rustix::fs::sendfile(stream, file, Some(&mut position), length)?)
+        });
+        return match sent {
+            Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+            // Nothing yet: it is asked again once there is room.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+            sent => sent,
+        };
     }
     let piece = FileRegion { length: length.min(256 * 1024), ..region.clone() };
     let bytes = read_region(&piece).await?;

@@ -35,7 +35,7 @@ pub(super) fn check(settings: &Settings) -> Vec<Finding> {
     }
     let request_max = settings.long("socket.request.max.bytes");
     let queued = settings.long("queued.max.request.bytes");
-    if queued > 0 && queued < request_max {
+    if settings.is_set("queued.max.request.bytes") && queued > 0 && queued < request_max {
         refuse(
             "queued.max.request.bytes",
             format!("below socket.request.max.bytes ({request_max})"),

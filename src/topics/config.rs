@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::base::clock::WallMs;
+use crate::base::limits;
 use crate::log::{LogConfig, Visible};
 use crate::record::compression::{Codec, Compression};
 use crate::record::validate::{Rules, Target, TimestampType};
@@ -74,6 +75,7 @@ impl TopicConfig {
             timestamp_before_max_ms: long("message.timestamp.before.max.ms"),
             timestamp_after_max_ms: long("message.timestamp.after.max.ms"),
             keys_required: compacted,
+            batch_decompressed_max_bytes: limits::BATCH_DECOMPRESSED_BYTES_MAX,
             target: target(&text),
             decompressed_max_bytes: usize::try_from(long("max.decompressed.message.bytes")).unwrap_or(usize::MAX),
             zstd_allowed: true,

@@ -72,6 +72,9 @@ fn a_bomb_passes_through_the_window_or_is_stopped_at_its_length() {
             matches!(refused, Refusal::InvalidBatch(BatchFault::Records(RecordsFault::TooLarge { .. }))),
             "{codec:?}: {refused:?}"
         );
+        let bounded = Rules { batch_decompressed_max_bytes: VALUE_BYTES, ..open };
+        let refused = check(&batch, &bounded).expect_err("all records together are longer than the value");
+        assert_eq!(refused, Refusal::Expands { max_bytes: VALUE_BYTES }, "{codec:?}");
         let plain = Rules { target: Target::Always(Compression::NONE), ..open };
         let refused = check(&batch, &plain).expect_err("it does not fit once decompressed");
         assert!(matches!(refused, Refusal::TooLarge { .. }), "{codec:?}: {refused:?}");

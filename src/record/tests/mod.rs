@@ -28,6 +28,7 @@ fn rules() -> Rules {
         keys_required: false,
         target: Target::Producer,
         decompressed_max_bytes: i32::MAX as usize,
+        batch_decompressed_max_bytes: usize::MAX,
         zstd_allowed: true,
         now: WallMs(NOW),
     }

@@ -4,9 +4,7 @@ use crate::settings::row::Kind::{Class, Int, List, Long, String};
 use crate::settings::row::Preset::{Is, Null, Required};
 use crate::settings::row::Valid::{AtLeast, FilledListOf};
 use crate::settings::row::{Row, broker};
-use crate::settings::rows::{
-    ADDRESS_LIMITS, ONE_NODE, PURGATORY, QUEUES, QUOTAS, REQUEST_MEMORY, SECURITY, SOCKET_OPTIONS, THREADS,
-};
+use crate::settings::rows::{ADDRESS_LIMITS, ONE_NODE, PURGATORY, QUEUES, QUOTAS, SECURITY, SOCKET_OPTIONS, THREADS};
 
 pub(super) static ROWS: &[Row] = &[
     broker("advertised.listeners", List, Null)
@@ -33,15 +31,21 @@ pub(super) static ROWS: &[Row] = &[
         .valid(FilledListOf(&[]))
         .ours(Is("PLAINTEXT://localhost:9092"), "without authentication only this machine can connect; name a host to open it")
         .doc("Where clients connect: NAME://HOST:PORT, comma separated. localhost is both loopbacks, an empty host every interface, port 0 a free port."),
-    broker("max.connection.creation.rate", Int, Is("2147483647")).dynamic().valid(AtLeast(0)).later(QUOTAS),
+    broker("max.connection.creation.rate", Int, Is("2147483647"))
+        .dynamic()
+        .valid(AtLeast(0))
+        .ours(Is("2000"), "a flood of new connections must not take the processor from those that are there")
+        .doc("Connections accepted in a second; the others wait, up to a second's worth at once. 0 counts as 1."),
     broker("max.connections", Int, Is("2147483647"))
         .dynamic()
         .valid(AtLeast(0))
-        .doc("Connections of the whole broker."),
+        .ours(Is("50000"), "bounded memory")
+        .doc("Connections of the whole broker, and no more than three quarters of the files it may open. Those past it wait."),
     broker("max.connections.per.ip", Int, Is("2147483647"))
         .dynamic()
         .valid(AtLeast(0))
-        .doc("Connections from one address."),
+        .ours(Is("20000"), "one address must not take all connections")
+        .doc("Connections from one address. Those past it are closed."),
     broker("max.connections.per.ip.overrides", String, Is(""))
         .dynamic().later(ADDRESS_LIMITS),
     broker("max.incremental.fetch.session.cache.slots", Int, Is("1000"))
@@ -57,7 +61,9 @@ pub(super) static ROWS: &[Row] = &[
     broker("num.io.threads", Int, Is("8")).dynamic().valid(AtLeast(1)).meaningless(THREADS),
     broker("num.network.threads", Int, Is("3")).dynamic().valid(AtLeast(1)).meaningless(THREADS),
     broker("producer.purgatory.purge.interval.requests", Int, Is("1000")).meaningless(PURGATORY),
-    broker("queued.max.request.bytes", Long, Is("-1")).later(REQUEST_MEMORY),
+    broker("queued.max.request.bytes", Long, Is("-1"))
+        .ours(Is("268435456"), "bounded memory")
+        .doc("Memory of the requests being received and executed, of those above 64 KiB; no less than socket.request.max.bytes. Past it connections are not read, but for one at a time. -1: without a bound."),
     broker("queued.max.requests", Int, Is("500")).valid(AtLeast(1)).meaningless(QUEUES),
     broker("quota.window.num", Int, Is("11")).valid(AtLeast(1)).later(QUOTAS),
     broker("quota.window.size.seconds", Int, Is("1")).valid(AtLeast(1)).later(QUOTAS),

@@ -36,6 +36,22 @@ pub(super) static ROWS: &[Row] = &[
     broker("klamm.replication.clamp", Boolean, Is("true"))
         .own()
         .doc("A topic asked for with more copies than one is created with one. false: it is refused, as by Kafka."),
+    broker("klamm.connection.queued.bytes", Long, Is("1048576"))
+        .own()
+        .valid(AtLeast(1))
+        .doc("Memory of the answers of one connection that wait to be sent, past which no further request of it is executed. Records in files do not count."),
+    broker("klamm.connection.queued.requests", Int, Is("256"))
+        .own()
+        .valid(AtLeast(1))
+        .doc("Requests of one connection whose answers wait, past which it is not read."),
+    broker("klamm.request.progress.ms", Long, Is("10000"))
+        .own()
+        .valid(AtLeast(1000))
+        .doc("A connection is closed when a request was begun and brings less than 4 KiB in so long, and is not whole by then."),
+    broker("klamm.send.stall.ms", Long, Is("300000"))
+        .own()
+        .valid(AtLeast(1000))
+        .doc("A connection is closed when answers wait for it and it takes nothing of them for so long."),
     broker("klamm.shutdown.timeout.ms", Long, Is("30000"))
         .own()
         .valid(AtLeast(0))
