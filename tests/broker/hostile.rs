@@ -33,7 +33,7 @@ use klamm::wire::{Request, frame};
 
 use crate::rig::{
     self, BY_NAME, Client, PATIENCE, Rig, batch, coded, fetch_request, list_offsets_request, produce_request,
-    records_of, values,
+    records_of, until, values,
 };
 
 /// A small generator of random numbers (xorshift64*), the same for the same seed.
@@ -411,4 +411,135 @@ fn a_peer_that_never_reads_disturbs_nobody() {
     assert!(started.elapsed() < Duration::from_secs(10), "others wait for a peer that does not read");
     drop(deaf);
     check_serves(&rig, "good");
+}
+
+/// Bytes of a produce request of about `size` bytes.
+fn large_frame(size: usize) -> Vec<u8> {
+    let value = "x".repeat(size);
+    frame::request(&produce_request("good", 0, 1, batch(&[&value])), BY_NAME, 1, Some("large")).to_vec()
+}
+
+#[test]
+fn a_request_that_is_begun_and_does_not_come_closes_its_connection_and_a_slow_one_is_answered() {
+    let rig = Rig::with(&[("klamm.request.progress.ms", "1000")]);
+    rig.client().create("good", 1, &[]);
+    let frame = large_frame(100_000);
+    for begun in [1, 3, 9, 300, 70_000] {
+        let mut client = rig.client();
+        client.raw(&frame[..begun]);
+        client.expect_closed();
+    }
+    assert_eq!(rig.broker().metrics.requests_dawdled.value(), 5);
+    let mut idle = rig.client();
+    let mut slow = rig.client();
+    let begun = Instant::now();
+    for part in frame.chunks(5000) {
+        slow.raw(part);
+        // Not to wait for something: this is how slow the peer is.
+        std::thread::sleep(Duration::from_millis(150));
+    }
+    assert!(begun.elapsed() > Duration::from_secs(2));
+    assert!(slow.frame().is_some(), "five thousand bytes at a time are progress");
+    idle.raw(&frame);
+    assert!(idle.frame().is_some(), "between requests there is no hurry");
+}
+
+#[test]
+fn a_peer_that_takes_nothing_of_its_answers_is_closed() {
+    let rig = Rig::with(&[("klamm.send.stall.ms", "1000")]);
+    let mut client = rig.client();
+    client.create("good", 1, &[]);
+    let big = "x".repeat(500_000);
+    (0..10).for_each(|_| _ = client.append("good", 0, batch(&[&big])));
+    let open = || rig.broker().metrics.connections_open.value();
+    let before = open();
+    let mut deaf = rig.client();
+    let fetch = frame::request(&fetch_request("good", &[(0, 0)]), BY_NAME, 1, None);
+    deaf.raw(&fetch.repeat(200));
+    until("it is there", || (open() > before).then_some(()));
+    until("it is closed", || (open() == before).then_some(()));
+}
+
+#[test]
+fn peers_that_hold_the_memory_of_requests_are_closed_and_large_requests_go_on() {
+    let bounds = [("socket.request.max.bytes", "1048576"), ("queued.max.request.bytes", "4194304")];
+    let rig = Rig::with(&[bounds[0], bounds[1], ("klamm.request.progress.ms", "2000")]);
+    rig.client().create("good", 1, &[]);
+    let frame = large_frame(900_000);
+    let mut hoards: Vec<Client> = (0..16).map(|_| rig.client()).collect();
+    for hoard in &mut hoards {
+        hoard.raw(&frame[..300_000]);
+    }
+    let mut client = rig.client();
+    let begun = Instant::now();
+    for _ in 0..3 {
+        client.raw(&frame);
+        assert!(client.frame().is_some(), "a large request among hoards");
+        check_serves(&rig, "good");
+    }
+    println!("three large requests among hoards took {:?}", begun.elapsed());
+    // Who brings the rest at once is served all the same, one after the other.
+    drop(hoards);
+    let mut clients: Vec<Client> = (0..8).map(|_| rig.client()).collect();
+    for client in &mut clients {
+        client.raw(&frame[..500_000]);
+    }
+    for client in &mut clients {
+        client.raw(&frame[500_000..]);
+    }
+    for client in &mut clients {
+        assert!(client.frame().is_some(), "everybody gets a turn");
+    }
+}
+
+/// The second one used to begin to wait when the first one had been answered.
+#[test]
+fn fetches_behind_each_other_wait_at_the_same_time() {
+    let rig = rig();
+    let mut client = rig.client();
+    client.create("good", 1, &[]);
+    let wait = FetchRequest { max_wait_ms: 1500, min_bytes: 1, ..fetch_request("good", &[(0, 0)]) };
+    let begun = Instant::now();
+    let asked: Vec<i32> = (0..4).map(|_| client.send(&wait, BY_NAME)).collect();
+    for correlation in asked {
+        client.receive::<FetchRequest>(correlation, BY_NAME);
+    }
+    let took = begun.elapsed();
+    assert!(took > Duration::from_millis(1400) && took < Duration::from_secs(4), "{took:?}");
+}
+
+#[test]
+fn one_metadata_request_makes_a_hundred_topics_at_most_and_answers_all() {
+    let rig = rig();
+    let name = |number: i32| MetadataRequestTopic { name: Some(format!("t{number}")), topic_id: Uuid::ZERO };
+    let request = MetadataRequest { topics: Some((0..20_000).map(name).collect()), ..Default::default() };
+    let answer = rig.client().call(&request, 9);
+    assert_eq!(answer.topics.len(), 20_000);
+    let made = answer.topics.iter().filter(|topic| topic.error_code.0 == 0).count();
+    assert_eq!(made, 100);
+    assert!(answer.topics[100..].iter().all(|topic| topic.error_code.0 == 3), "unknown: the client asks again");
+    let request = MetadataRequest { topics: Some((90..150).map(name).collect()), ..Default::default() };
+    let answer = rig.client().call(&request, 9);
+    assert!(answer.topics.iter().all(|topic| topic.error_code.0 == 0), "and gets the next ones");
+}
+
+#[test]
+fn batches_that_expand_much_are_judged_elsewhere_and_keep_their_order() {
+    let rig = rig();
+    let mut client = rig.client();
+    client.create("good", 1, &[]);
+    let zeros = "0".repeat(3_000_000);
+    let mut asked = Vec::new();
+    for number in 0..20 {
+        let records = match number % 2 {
+            0 => coded(Codec::Zstd, &[&zeros]),
+            _ => coded(Codec::None, &["small"]),
+        };
+        asked.push(client.send(&produce_request("good", 0, -1, records), BY_NAME));
+    }
+    for (number, correlation) in (0..).zip(asked) {
+        let answer = client.receive::<klamm::wire::messages::produce::ProduceRequest>(correlation, BY_NAME);
+        let row = &answer.responses[0].partition_responses[0];
+        assert_eq!((row.error_code.0, row.base_offset), (0, number));
+    }
 }

@@ -2,6 +2,7 @@
 //!
 //! `docs/TESTING.md` says how the rig works. `KLAMM_LONG=<n>` tries n times as many runs, `KLAMM_SEED=<seed>` one of them.
 
+mod attackers;
 #[path = "../support/batches.rs"]
 mod batches;
 mod errors;
@@ -16,3 +17,4 @@ mod process;
 mod script;
 mod signals;
 mod sweep;
+mod victim;

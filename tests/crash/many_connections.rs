@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use klamm::base::disk::fault::Dice;
 use klamm::wire::messages::metadata::MetadataRequest;
@@ -191,4 +191,50 @@ fn a_flood_of_connections_leaves_the_data_path_its_files() {
     let again = short_of_files(folder.path(), 96);
     assert!(again.opened().contains("clean=true"), "{}", again.opened());
     assert_there(&read_all(&mut again.connect(), TOPIC, 0), &worker.acknowledged);
+}
+
+/// Segments that keep their files for readers used to be a thousand, however few files there may be.
+#[test]
+fn a_thousand_segments_are_read_with_256_files_amid_a_flood() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let settings = ["log.roll.ms=1"];
+    let launch = || Launch { settings: &settings, open_files: Some(256), ..Launch::on(folder.path()) };
+    let mut broker = launch().start();
+    let mut worker = Worker::of(&broker);
+    while broker.log().matches("segment rolled").count() < 1000 {
+        (0..100).for_each(|_| worker.produce(5));
+    }
+    assert_there(&read_all(&mut worker.stream, TOPIC, 0), &worker.acknowledged);
+    let most = broker.files();
+    let flood: Vec<_> = (0..1000).map(|_| broker.connect()).collect();
+    until("no more are accepted", || broker.log().contains("accept failed").then_some(()));
+    let begun = Instant::now();
+    for _ in 0..3 {
+        (0..50).for_each(|_| worker.produce(5));
+        assert_there(&read_all(&mut worker.stream, TOPIC, 0), &worker.acknowledged);
+    }
+    println!(
+        "{most} files after the first reading, {} amid the flood; three rounds in {:?}",
+        broker.files(),
+        begun.elapsed()
+    );
+    assert!(broker.files() < 256 - 32, "a reserve is left: {}", broker.files());
+    drop(flood);
+    until("new clients are served", || is_served(&mut broker.connect()).then_some(()));
+    assert!(broker.errors().is_empty(), "{:?}", broker.errors());
+    broker.signal(rustix::process::Signal::TERM);
+    assert_eq!(broker.wait(crate::process::PATIENCE), Some(0));
+    let again = launch().start();
+    assert_there(&read_all(&mut again.connect(), TOPIC, 0), &worker.acknowledged);
+}
+
+#[test]
+fn the_soft_limit_of_open_files_is_raised_and_said() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let broker = Launch { soft_open_files: Some(64), ..Launch::on(folder.path()) }.start();
+    assert!(broker.log().contains("limit of open files raised from=64"), "{}", broker.log());
+    let mut crowd: Vec<_> = (0..100).map(|_| broker.connect()).collect();
+    assert!(crowd.iter_mut().all(is_served));
 }

@@ -30,12 +30,23 @@ pub struct Launch<'a> {
     pub settings: &'a [&'a str],
     /// `ulimit -n`, if it is not to be the machine's.
     pub open_files: Option<u32>,
+    /// `ulimit -Sn`: what it starts with and may raise.
+    pub soft_open_files: Option<u32>,
+    /// The binary that `KLAMM_BINARY` names, if it names one: for what measures.
+    pub release: bool,
 }
 
 impl Launch<'_> {
     /// On a free port, with nothing set.
     pub fn on(data: &Path) -> Launch<'_> {
-        Launch { data, listen: "127.0.0.1:0".to_owned(), settings: &[], open_files: None }
+        Launch {
+            data,
+            listen: "127.0.0.1:0".to_owned(),
+            settings: &[],
+            open_files: None,
+            soft_open_files: None,
+            release: false,
+        }
     }
 
     /// Starts it and waits until it serves.
@@ -62,12 +73,15 @@ impl Launch<'_> {
         };
         let log = std::env::temp_dir().join(format!("klamm-crash-{}-{number}.log", std::process::id()));
         let out = File::create(&log).expect("a log file");
-        let mut command = match self.open_files {
-            None => Command::new(env!("CARGO_BIN_EXE_klamm")),
-            Some(limit) => {
+        let named = std::env::var("KLAMM_BINARY").ok().filter(|_| self.release);
+        let program = named.unwrap_or_else(|| env!("CARGO_BIN_EXE_klamm").to_owned());
+        let limits = (self.open_files.map(|limit| ("-n", limit))).or(self.soft_open_files.map(|limit| ("-Sn", limit)));
+        let mut command = match limits {
+            None => Command::new(&program),
+            Some((which, limit)) => {
                 let mut shell = Command::new("sh");
-                let script = format!("ulimit -n {limit} && exec \"$0\" \"$@\"");
-                shell.args(["-c", &script, env!("CARGO_BIN_EXE_klamm")]);
+                let script = format!("ulimit {which} {limit} && exec \"$0\" \"$@\"");
+                shell.args(["-c", &script, &program]);
                 shell
             }
         };
@@ -156,11 +170,15 @@ impl Process {
     }
 
     pub fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.address()).expect("the broker accepts");
-        stream.set_read_timeout(Some(PATIENCE)).expect("an open socket");
-        stream.set_nodelay(true).expect("an open socket");
-        stream
+        connect(self.address())
     }
+}
+
+pub fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).expect("the broker accepts");
+    stream.set_read_timeout(Some(PATIENCE)).expect("an open socket");
+    stream.set_nodelay(true).expect("an open socket");
+    stream
 }
 
 fn between(text: &str, before: &str, after: &str) -> Option<String> {
