@@ -27,7 +27,7 @@ use crate::base::reserve::Reserve;
 use crate::base::{limits, random};
 use crate::config::exit::Exit;
 use crate::jobs;
-use crate::log::checkpoint;
+use crate::log::{checkpoint, open_files};
 use crate::meta::identity::{self, IdentityError};
 use crate::meta::options::SNAPSHOT_AFTER_BYTES;
 use crate::meta::{BootOptions, Endpoint, MetaError, Store};
@@ -100,6 +100,7 @@ impl Daemon {
         let metrics = Arc::new(Metrics::default());
         let directory = settings.data_dir();
         let open_files_max = disk::raise_open_files();
+        open_files::set_limit(open_files_max);
 
         let lock = identity::lock(disk.as_ref(), &directory, &expected(&settings))?;
         let sockets = bind_all(&settings)?;

@@ -20,7 +20,7 @@ use super::{Broker, Call, Outcome, errors};
 use crate::base::ids::{LeaderEpoch, Offset, Uuid};
 use crate::log::Upper;
 use crate::log::txn_index::AbortedTxn;
-use crate::topics::{Partition, Waiter};
+use crate::topics::{Partition, Seat, Waiter};
 use crate::wire::{ErrorCode, Records};
 use crate::wire::messages::fetch::{
     AbortedTransaction, FetchEpochEnd, FetchFacts, FetchPartitionResponse, FetchRequest, FetchResponse, FetchTopic,
@@ -133,24 +133,23 @@ pub fn handle(call: Call<'_>, request: FetchRequest, facts: FetchFacts) -> Outco
 /// A fetch's place among the waiters of its partitions; gives it up when dropped.
 struct Parked {
     waiter: Arc<Waiter>,
-    partitions: Vec<Arc<Partition>>,
+    partitions: Vec<(Arc<Partition>, Seat)>,
 }
 
 impl Parked {
     fn new(broker: &Broker, wants: &[Want], missing: usize) -> Parked {
         let waiter = Waiter::new(i64::try_from(missing).unwrap_or(i64::MAX));
-        let partitions: Vec<_> = wants.iter().filter_map(|want| find(broker, want).ok()).collect();
-        for partition in &partitions {
-            partition.waiters().add_fetch(&waiter);
-        }
+        let found = wants.iter().filter_map(|want| find(broker, want).ok());
+        let partitions = found.map(|partition| (partition.waiters().add_fetch(&waiter), partition));
+        let partitions = partitions.map(|(seat, partition)| (partition, seat)).collect();
         Parked { waiter, partitions }
     }
 }
 
 impl Drop for Parked {
     fn drop(&mut self) {
-        for partition in &self.partitions {
-            partition.waiters().remove(&self.waiter);
+        for (partition, seat) in &self.partitions {
+            partition.waiters().remove(*seat, &self.waiter);
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::base::ids::Offset;
 use crate::base::limits;
 use crate::record::batch::ValidBatch;
 use crate::record::validate::{BatchFault, Refusal, validate};
-use crate::topics::{Acks, Partition, Waiter};
+use crate::topics::{Acks, Partition, Seat, Waiter};
 use crate::wire::ErrorCode;
 use crate::wire::messages::produce::{
     ProduceFacts, ProducePartition, ProducePartitionResponse, ProduceRecordError, ProduceRequest, ProduceResponse,
@@ -266,17 +266,35 @@ async fn all_settled(batches: &[Appended]) {
         if waiting.is_empty() {
             return;
         }
-        let waiter = Waiter::new(i64::try_from(waiting.len()).unwrap_or(i64::MAX));
+        let mut seated = Seated::new(waiting.len());
         for batch in &waiting {
-            batch.partition.waiters().add_answer(&waiter, batch.end);
+            let seat = batch.partition.waiters().add_answer(&seated.waiter, batch.end);
+            seated.seats.push((&batch.partition, seat));
             // Moved before it was registered: nobody else counts it. Counted twice, the loop looks again.
             if !batch.partition.is_waiting(batch.end) {
-                waiter.subtract(1);
+                seated.waiter.subtract(1);
             }
         }
-        waiter.wait().await;
-        for batch in &waiting {
-            batch.partition.waiters().remove(&waiter);
+        seated.waiter.wait().await;
+    }
+}
+
+/// An answer's place among the waiters of its partitions; gives it up when dropped.
+struct Seated<'a> {
+    waiter: Arc<Waiter>,
+    seats: Vec<(&'a Arc<Partition>, Seat)>,
+}
+
+impl Seated<'_> {
+    fn new(count: usize) -> Self {
+        Seated { waiter: Waiter::new(i64::try_from(count).unwrap_or(i64::MAX)), seats: Vec::with_capacity(count) }
+    }
+}
+
+impl Drop for Seated<'_> {
+    fn drop(&mut self) {
+        for (partition, seat) in &self.seats {
+            partition.waiters().remove(*seat, &self.waiter);
         }
     }
 }

@@ -16,11 +16,9 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::limits::WARM_SEGMENTS_MAX;
-
-/// How often, and with what pause, a folder to be synced is tried to be opened while the process may open no more files.
-const OPEN_FOLDER_TRIES: u32 = 200;
-const OPEN_FOLDER_PAUSE: Duration = Duration::from_millis(10);
+/// How often, and with what pause, what is to be synced is tried to be opened while the process may open no more files.
+pub const OPEN_TRIES: u32 = 200;
+pub const OPEN_PAUSE: Duration = Duration::from_millis(10);
 
 /// How a file is opened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -202,7 +200,7 @@ pub fn is_no_space(error: &io::Error) -> bool {
 }
 
 /// True if the error says that the process, or the machine, may open no more files.
-fn is_no_files(error: &io::Error) -> bool {
+pub fn is_no_files(error: &io::Error) -> bool {
     use rustix::io::Errno;
     matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
 }
@@ -263,18 +261,7 @@ pub fn raise_open_files() -> u64 {
             tracing::info!(from = limit.current, to = limit.maximum, "limit of open files raised");
         }
     }
-    let may_open = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    let eighth = usize::try_from(may_open / 8).unwrap_or(usize::MAX);
-    WARM_SEGMENTS.store(eighth.clamp(1, WARM_SEGMENTS_MAX), Ordering::Relaxed);
-    may_open
-}
-
-/// Bounded by what the process may open, once that is known.
-static WARM_SEGMENTS: AtomicUsize = AtomicUsize::new(WARM_SEGMENTS_MAX);
-
-/// How many sealed segments may keep their files open.
-pub fn warm_segments_max() -> usize {
-    WARM_SEGMENTS.load(Ordering::Relaxed)
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
 /// The machine's file system.
@@ -345,9 +332,9 @@ impl Disk for RealDisk {
 
     fn sync_folder(&self, folder: &Path) -> io::Result<()> {
         // A sync that could not be tried would count as one that failed, and end the log.
-        for _ in 1..OPEN_FOLDER_TRIES {
+        for _ in 1..OPEN_TRIES {
             match File::open(folder) {
-                Err(error) if is_no_files(&error) => std::thread::sleep(OPEN_FOLDER_PAUSE),
+                Err(error) if is_no_files(&error) => std::thread::sleep(OPEN_PAUSE),
                 opened => return opened?.sync_all(),
             }
         }

@@ -91,6 +91,17 @@ pub const MAPPED_INDEXES_MAX: usize = 4096;
 /// Sealed segments that keep their file open and their two indexes loaded; fewer where few files may be open. Past it the longest kept one is closed.
 pub const WARM_SEGMENTS_MAX: usize = 1024;
 
+/// The parts of the files that the process may open which active and sealed segments may have open when nobody else needs them:
+/// one file of so many. The rest is for connections, and for what is opened to be synced or written once.
+pub const ACTIVE_FILES_OF_LIMIT: u64 = 2;
+pub const WARM_FILES_OF_LIMIT: u64 = 8;
+
+/// Active segments with an open file in a process that did not say what it may open: tests.
+pub const ACTIVE_FILES_DEFAULT: usize = 512;
+
+/// Files of logs that are closed at once when the process may open no more.
+pub const FILES_GIVEN_BACK: usize = 64;
+
 /// Newest batches of an active segment whose positions are remembered, so that a reader at the tail needs no search.
 pub const BATCHES_REMEMBERED_PER_SEGMENT: usize = 32;
 

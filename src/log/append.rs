@@ -104,6 +104,11 @@ impl Log {
         }
         self.active.publish(self.active.length(), &placed, aborted);
         let watermark_moved = self.visibility.appended(last_offset.plus(1), how.acknowledge);
+        self.view.written += header.size_bytes as u64;
+        if watermark_moved {
+            // Up to the end: a batch that may be acknowledged once written shows all before it.
+            self.view.visible = self.view.written;
+        }
         self.publish();
         Ok(Appended {
             base_offset,
@@ -126,6 +131,9 @@ impl Log {
         let head = batch.patched_header(placed.base_offset, placed.leader_epoch);
         self.changed = true;
         self.active_unsynced = true;
+        if self.config.synced {
+            self.active.mark_unsynced();
+        }
         let Err(error) = file.write_all_at(&[IoSlice::new(&head), IoSlice::new(batch.body())], position) else {
             return Ok(());
         };
@@ -241,13 +249,13 @@ impl Log {
         if self.active.base() == base {
             return Ok(());
         }
-        let next = match new_segment(&self.place, base, &self.config) {
-            Ok(next) => next,
-            Err(error) => return Err(self.write_refused("create segment", &error)),
-        };
         let file = match self.active.file() {
             Ok(file) => file,
-            Err(error) => return Err(self.poison(&format!("open segment to sync it: {error}"))),
+            Err(error) => return Err(self.write_refused("open segment to roll it", &error)),
+        };
+        let (next, next_file) = match new_segment(&self.place, base, &self.config) {
+            Ok(next) => next,
+            Err(error) => return Err(self.write_refused("create segment", &error)),
         };
         let trim = (self.reserved > 0).then(|| file.clone());
         if self.active_unsynced {
@@ -255,6 +263,7 @@ impl Log {
         }
         let old: Arc<Segment> = std::mem::replace(&mut self.active, next.clone());
         old.seal();
+        next.set_file(next_file);
         let snapshot = Arc::new((base, self.producers.snapshot()));
         self.seals.push(Seal { segment: old, snapshot, trim });
         let mut segments = Vec::clone(&self.reader.segments.load());

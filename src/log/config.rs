@@ -27,6 +27,9 @@ pub struct LogConfig {
     pub compacted: bool,
     /// `producer.id.expiration.ms`: idle producers are forgotten after this.
     pub producer_expiration_ms: i64,
+    /// False if nothing is synced but at a roll and a stop (`durability.mode=os`): a file may then be closed with bytes in it
+    /// that the system has still to write.
+    pub synced: bool,
     /// `durability.visibility`.
     pub visible: Visible,
 }
@@ -42,6 +45,7 @@ impl Default for LogConfig {
             index_interval_bytes: 4096,
             compacted: false,
             producer_expiration_ms: 24 * 3_600_000,
+            synced: true,
             visible: Visible::Acknowledged,
         }
     }

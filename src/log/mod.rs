@@ -20,6 +20,7 @@ mod listing;
 mod mapped;
 pub mod names;
 mod offset_index;
+pub mod open_files;
 pub mod producers;
 pub mod read;
 pub mod recovery;
@@ -27,6 +28,7 @@ mod segment;
 mod sync;
 mod time_index;
 pub mod txn_index;
+mod unsyncable;
 mod walk;
 
 #[cfg(test)]
@@ -70,6 +72,7 @@ pub struct Log {
     /// When the active segment was made or opened: what rolling by time counts from if its records have no time.
     active_since: WallMs,
     visibility: Visibility,
+    view: View,
     producers: Producers,
     jitter_seed: u64,
     /// Up to where the active segment's file has space; `u64::MAX` if none is to be had.
@@ -77,6 +80,8 @@ pub struct Log {
     /// Not yet synced, beside the active segment's.
     rolled_files: Vec<Arc<dyn DiskFile>>,
     active_unsynced: bool,
+    /// What is in `partition.metadata` and not yet synced.
+    identity_unsynced: Option<TopicId>,
     /// Rolled segments whose indexes are not durable, those of a running ticket first.
     seals: Vec<Seal>,
     /// Aborted transactions of the active segment that are in its file.
@@ -104,16 +109,16 @@ impl Log {
         config: Arc<LogConfig>,
         now: WallMs,
     ) -> Result<Log, LogError> {
-        let place = Arc::new(Place { disk, folder: folder.to_owned() });
+        let place = Arc::new(Place::new(disk, folder));
         no_space_apart(place.disk.create_folder(folder), "create folder of partition")?;
         let file = place.disk.open(&folder.join(names::PARTITION_METADATA), Open::CreateNew);
         let file = no_space_apart(file, "create partition.metadata")?;
         let text = checkpoint::partition_metadata_text(topic_id);
         no_space_apart(file.write_all_at(&[IoSlice::new(text.as_bytes())], 0), "write partition.metadata")?;
-        let active = no_space_apart(new_segment(&place, Offset::ZERO, &config), "create segment")?;
+        let (active, _closed) = no_space_apart(new_segment(&place, Offset::ZERO, &config), "create segment")?;
         let start = Start { segments: vec![active], end: Offset::ZERO, log_start: Offset::ZERO, ..Start::default() };
         let mut log = Log::assemble(place, config, start, now);
-        log.rolled_files.push(file);
+        log.identity_unsynced = Some(topic_id);
         log.active_unsynced = true;
         log.parent_changed = true;
         log.folder_changed = true;
@@ -148,6 +153,7 @@ impl Log {
         place.folder.hash(&mut hasher);
         Log {
             visibility: Visibility::opened(config.visible, start.end),
+            view: View::default(),
             jitter_seed: hasher.finish(),
             place,
             config,
@@ -158,6 +164,7 @@ impl Log {
             reserved: 0,
             rolled_files: Vec::new(),
             active_unsynced: false,
+            identity_unsynced: None,
             seals: Vec::new(),
             aborted_written: 0,
             epochs_unwritten: false,
@@ -176,6 +183,12 @@ impl Log {
 
     pub fn config(&self) -> &Arc<LogConfig> {
         &self.config
+    }
+
+    /// The folder is about to be renamed or removed: files of it that are closed are not opened again, because its name may become
+    /// that of another log's.
+    pub fn leave_folder(&self) {
+        self.place.gone.store(true, Ordering::Release);
     }
 
     /// Takes new settings; they hold from the next append on.
@@ -222,6 +235,7 @@ impl Log {
             || !self.rolled_files.is_empty()
             || !self.seals.is_empty()
             || self.epochs_unwritten
+            || self.identity_unsynced.is_some()
             || self.folder_changed
             || self.parent_changed
             || self.aborted_unwritten() > 0
@@ -301,6 +315,7 @@ impl Log {
 
     /// Refuses everything but reads of durable data from now on.
     fn poison(&mut self, reason: &str) -> LogError {
+        self.active.mark_broken();
         if self.reader.poison.set(reason) {
             tracing::error!(folder = %self.place.folder.display(), reason, "log refuses writes until restart");
         }
@@ -322,7 +337,7 @@ impl Log {
         }
         let mut files = std::mem::take(&mut self.rolled_files);
         if std::mem::take(&mut self.active_unsynced) {
-            match self.active.file() {
+            match open_files::patiently(|| self.active.file()) {
                 Ok(file) => files.push(file),
                 Err(error) => {
                     self.poison(&format!("open segment to sync it: {error}"));
@@ -345,8 +360,10 @@ impl Log {
         Some(SyncTicket {
             place: self.place.clone(),
             covers: self.visibility.end(),
+            covers_bytes: self.view.written,
             files,
             seals: self.seals.clone(),
+            identity: self.identity_unsynced.take(),
             txn,
             epochs,
             sync_folder: std::mem::take(&mut self.folder_changed),
@@ -378,9 +395,22 @@ impl Log {
         if self.reader.poison.is_set() {
             return false;
         }
+        if !self.active_unsynced {
+            self.active.mark_synced();
+        }
         let moved = self.visibility.synced(ticket.covers);
+        if moved {
+            let all = self.visibility.high_watermark() == self.visibility.end();
+            self.view.visible = if all { self.view.written } else { ticket.covers_bytes };
+        }
         self.publish();
         moved
+    }
+
+    /// Bytes of batches that the high watermark has passed since the last call: what waiting fetches count.
+    pub fn take_in_view(&mut self) -> u64 {
+        let before = std::mem::replace(&mut self.view.told, self.view.visible);
+        self.view.visible - before
     }
 
     /// Makes everything durable here and now. For starts, stops and owners without a sync thread.
@@ -447,6 +477,16 @@ impl Log {
     }
 }
 
+/// Bytes of batches appended since the log was opened.
+#[derive(Default)]
+struct View {
+    written: u64,
+    /// Below the high watermark.
+    visible: u64,
+    /// Of those, what the owner was told of.
+    told: u64,
+}
+
 /// What a log starts with.
 #[derive(Default)]
 struct Start {
@@ -458,12 +498,15 @@ struct Start {
     corrupt_at: Option<Offset>,
 }
 
-fn new_segment(place: &Arc<Place>, base: Offset, config: &LogConfig) -> io::Result<Arc<Segment>> {
+fn new_segment(
+    place: &Arc<Place>,
+    base: Offset,
+    config: &LogConfig,
+) -> io::Result<(Arc<Segment>, Arc<dyn DiskFile>)> {
     let file = place.disk.open(&place.path(base, FileKind::Log), Open::CreateNew)?;
     let extent = Extent { base, end: base, length: 0 };
     let segment = Segment::building(place, extent, config.index_interval_bytes, Building::default());
-    segment.set_file(file);
-    Ok(Arc::new(segment))
+    Ok((Arc::new(segment), file))
 }
 
 fn no_space_apart<T>(result: io::Result<T>, doing: &'static str) -> Result<T, LogError> {

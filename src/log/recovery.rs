@@ -22,7 +22,7 @@ use super::error::{Doing, LogError};
 use super::listing::Listing;
 use super::names::{self, FileKind};
 use super::producers::Producers;
-use super::segment::{Building, Extent, Place, Segment};
+use super::segment::{Building, Extent, Place, Segment, Unloadable, check_ends};
 use super::walk::{Found, Walk, WalkError};
 use super::{Log, Start, checkpoint, contents, new_segment, offset_index, sync, time_index, txn_index};
 use crate::base::clock::WallMs;
@@ -72,7 +72,7 @@ pub struct Recovered {
 /// # Errors
 /// See `Log::open`.
 pub fn open(disk: Arc<dyn Disk>, folder: &Path, options: &OpenOptions) -> Result<(Log, Recovered), LogError> {
-    let place = Arc::new(Place { disk, folder: folder.to_owned() });
+    let place = Arc::new(Place::new(disk, folder));
     let topic_id = check_identity(&place, options.topic_id)?;
     let listing = Listing::read(&place)?;
     let mut recovery = Recovery::new(place, options, listing)?;
@@ -238,8 +238,11 @@ impl<'a> Recovery<'a> {
         if length <= WALKED_BYTES_MAX {
             return Ok(Tail { building, position: 0, end: base });
         }
-        let read = |kind| self.place.disk.read(&self.place.path(base, kind)).ok();
-        let (offsets, times) = (read(FileKind::OffsetIndex), read(FileKind::TimeIndex));
+        let read = |kind| match self.place.disk.read(&self.place.path(base, kind)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).doing("read index"),
+            read => Ok(read.ok()),
+        };
+        let (offsets, times) = (read(FileKind::OffsetIndex)?, read(FileKind::TimeIndex)?);
         // The end is not known yet: the largest an index may speak of.
         let extent = Extent { base, end: base.plus(i64::from(i32::MAX)), length };
         let interval = self.options.config.index_interval_bytes;
@@ -248,10 +251,14 @@ impl<'a> Recovery<'a> {
             if let Some((offsets_length, times_length)) = shaped {
                 offsets.truncate(offsets_length);
                 times.truncate(times_length);
-                if super::segment::check_ends(file, extent, interval, &offsets, &times).is_ok() {
-                    let position = offset_index::last(&offsets).map_or(0, |entry| u64::from(entry.position));
-                    building.resume(offsets, times);
-                    return Ok(Tail { building, position, end: base });
+                match check_ends(file, extent, interval, &offsets, &times) {
+                    Ok(()) => {
+                        let position = offset_index::last(&offsets).map_or(0, |entry| u64::from(entry.position));
+                        building.resume(offsets, times);
+                        return Ok(Tail { building, position, end: base });
+                    }
+                    Err(Unloadable::Io(source)) => return Err(LogError::Io { doing: "check index", source }),
+                    Err(Unloadable::Wrong(_)) => {}
                 }
             }
         }
@@ -515,7 +522,7 @@ impl<'a> Recovery<'a> {
     // ---- putting the log together
 
     fn start_empty(mut self, at: Offset) -> Result<(Log, Recovered), LogError> {
-        let segment = new_segment(&self.place, at, &self.options.config).doing("create segment")?;
+        let (segment, _closed) = new_segment(&self.place, at, &self.options.config).doing("create segment")?;
         self.epochs_changed |= self.epochs.cut_end(at);
         let epochs = std::mem::take(&mut self.epochs);
         let start = Start { segments: vec![segment], end: at, log_start: at, epochs, ..Start::default() };

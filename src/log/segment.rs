@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use parking_lot::{Mutex, RwLock};
@@ -16,12 +16,14 @@ use tracing::warn;
 use super::mapped::IndexBytes;
 use super::names::{self, FileKind};
 use super::offset_index::{self, OffsetEntry};
+use super::open_files;
+use super::unsyncable::Unsyncable;
 use super::time_index::{self, TimeEntry};
 use super::txn_index::{self, AbortedTxn};
 use super::walk::{Found, Walk, WalkError};
-use crate::base::disk::{Disk, DiskFile, Open, Residency, suffixed, warm_segments_max};
+use crate::base::disk::{Disk, DiskFile, Open, Residency, is_no_files, suffixed};
 use crate::base::ids::Offset;
-use crate::base::limits::{BATCH_HEADER_BYTES, BATCHES_REMEMBERED_PER_SEGMENT};
+use crate::base::limits::{BATCH_HEADER_BYTES, BATCHES_REMEMBERED_PER_SEGMENT, FILES_GIVEN_BACK};
 use crate::record::batch::BatchHeader;
 
 /// What a segment covers.
@@ -45,9 +47,15 @@ impl Extent {
 pub struct Place {
     pub disk: Arc<dyn Disk>,
     pub folder: PathBuf,
+    /// The folder's name is not this log's any more.
+    pub gone: AtomicBool,
 }
 
 impl Place {
+    pub fn new(disk: Arc<dyn Disk>, folder: &Path) -> Place {
+        Place { disk, folder: folder.to_owned(), gone: AtomicBool::new(false) }
+    }
+
     pub fn path(&self, base: Offset, kind: FileKind) -> PathBuf {
         self.folder.join(names::file_name(base, kind))
     }
@@ -147,6 +155,23 @@ enum Indexes {
     Loaded(Arc<Loaded>),
 }
 
+/// Whether a segment's file may be closed: everything in it synced, something not, or the log is poisoned.
+const SYNCED: u8 = 0;
+const UNSYNCED: u8 = 1;
+const BROKEN: u8 = 2;
+
+/// What came of closing a segment's file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Closed {
+    Yes,
+    /// It was not open, or is sealed: those are kept apart.
+    WasNot,
+    /// It was used since it was last asked, or somebody has it in hand.
+    InUse,
+    /// Not before a sync.
+    Unsynced,
+}
+
 /// One segment.
 pub struct Segment {
     place: Arc<Place>,
@@ -157,6 +182,10 @@ pub struct Segment {
     sealed: AtomicBool,
     has_aborted: AtomicBool,
     warm: AtomicBool,
+    /// The file was asked for since the hand of `open_files` came by.
+    used: AtomicBool,
+    /// `SYNCED`, `UNSYNCED` or `BROKEN`.
+    unsynced: AtomicU8,
     file: Mutex<Option<Arc<dyn DiskFile>>>,
     indexes: RwLock<Indexes>,
 }
@@ -188,6 +217,8 @@ impl Segment {
             sealed: AtomicBool::new(false),
             has_aborted: AtomicBool::new(has_aborted),
             warm: AtomicBool::new(false),
+            used: AtomicBool::new(false),
+            unsynced: AtomicU8::new(SYNCED),
             file: Mutex::new(None),
             indexes: RwLock::new(indexes),
         }
@@ -225,21 +256,90 @@ impl Segment {
     pub fn file(self: &Arc<Self>) -> io::Result<Arc<dyn DiskFile>> {
         let mut slot = self.file.lock();
         if let Some(file) = &*slot {
+            if !self.used.load(Ordering::Relaxed) {
+                self.used.store(true, Ordering::Relaxed);
+            }
             return Ok(file.clone());
         }
+        if self.place.gone.load(Ordering::Acquire) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
         let sealed = self.sealed.load(Ordering::Acquire);
-        let file = self.place.disk.open(&self.path(FileKind::Log), if sealed { Open::Read } else { Open::Write })?;
+        let how = if sealed { Open::Read } else { Open::Write };
+        let opened = self.place.disk.open(&self.path(FileKind::Log), how);
+        let file = match opened {
+            Err(error) if is_no_files(&error) && open_files::give_back(FILES_GIVEN_BACK) > 0 => {
+                self.place.disk.open(&self.path(FileKind::Log), how)?
+            }
+            opened => opened?,
+        };
         *slot = Some(file.clone());
         drop(slot);
         if sealed {
             self.keep_warm();
+        } else {
+            open_files::opened(self);
         }
         Ok(file)
     }
 
-    /// Hands over a file that was opened elsewhere.
-    pub fn set_file(&self, file: Arc<dyn DiskFile>) {
+    /// Takes over the file of a new segment.
+    pub fn set_file(self: &Arc<Self>, file: Arc<dyn DiskFile>) {
         *self.file.lock() = Some(file);
+        open_files::opened(self);
+    }
+
+    /// Notes that bytes were written which a sync must cover before the file may be closed.
+    pub fn mark_unsynced(&self) {
+        self.unsynced.fetch_max(UNSYNCED, Ordering::AcqRel);
+    }
+
+    /// Notes that a sync covered all that was written. Called by the log's writer, who knows of no write since.
+    pub fn mark_synced(&self) {
+        let _ = self.unsynced.compare_exchange(UNSYNCED, SYNCED, Ordering::AcqRel, Ordering::Acquire);
+    }
+
+    /// Keeps the file open for good: the log is poisoned.
+    pub fn mark_broken(&self) {
+        self.unsynced.store(BROKEN, Ordering::Release);
+    }
+
+    /// Closes the file of an active segment if nobody has it in hand, it was not used since the last call, and nothing in it
+    /// waits for a sync.
+    pub fn close_if_unused(&self) -> Closed {
+        let Some(mut slot) = self.file.try_lock() else { return Closed::InUse };
+        let Some(file) = &*slot else { return Closed::WasNot };
+        if self.sealed.load(Ordering::Acquire) {
+            return Closed::WasNot;
+        }
+        if self.used.swap(false, Ordering::Relaxed) || Arc::strong_count(file) > 1 {
+            return Closed::InUse;
+        }
+        match self.unsynced.load(Ordering::Acquire) {
+            SYNCED => {
+                *slot = None;
+                Closed::Yes
+            }
+            UNSYNCED => Closed::Unsynced,
+            _ => Closed::InUse,
+        }
+    }
+
+    /// Syncs the file and closes it, if nobody has it in hand. If the sync fails the file stays, and every further write and sync
+    /// of it fails too, so that the log learns of it.
+    pub fn sync_and_close(&self) -> bool {
+        let Some(mut slot) = self.file.try_lock() else { return false };
+        let Some(file) = slot.take() else { return true };
+        let is_free = Arc::strong_count(&file) == 1 && self.unsynced.load(Ordering::Acquire) != BROKEN;
+        if !is_free {
+            *slot = Some(file);
+            return false;
+        }
+        let synced = file.sync();
+        if let Err(error) = &synced {
+            *slot = Some(Arc::new(Unsyncable { file, reason: error.to_string() }));
+        }
+        synced.is_ok()
     }
 
     fn keep_warm(self: &Arc<Self>) {
@@ -248,7 +348,7 @@ impl Segment {
         }
         let mut warm = WARM.lock();
         warm.push_back(Arc::downgrade(self));
-        let coolest = if warm.len() > warm_segments_max() { warm.pop_front() } else { None };
+        let coolest = if warm.len() > open_files::warm_max() { warm.pop_front() } else { None };
         drop(warm);
         if let Some(segment) = coolest.and_then(|weak| weak.upgrade()) {
             segment.cool();
@@ -540,22 +640,21 @@ impl Segment {
         let file = self.file()?;
         let loaded = match self.load_checked(&*file, extent) {
             Ok(loaded) => Arc::new(loaded),
-            Err(reason) => return self.rebuild(&*file, &reason),
+            Err(Unloadable::Wrong(reason)) => return self.rebuild(&*file, &reason),
+            Err(Unloadable::Io(error)) => return Err(error.into()),
         };
         *self.indexes.write() = Indexes::Loaded(loaded.clone());
         self.keep_warm();
         Ok(loaded)
     }
 
-    fn load_checked(&self, file: &dyn DiskFile, extent: Extent) -> Result<Loaded, String> {
-        let load = |kind| {
-            let index = self.place.disk.open(&self.path(kind), Open::Read).map_err(|error| error.to_string())?;
-            IndexBytes::load(&*index).map_err(|error| error.to_string())
-        };
+    fn load_checked(&self, file: &dyn DiskFile, extent: Extent) -> Result<Loaded, Unloadable> {
+        let load = |kind| IndexBytes::load(&*self.place.disk.open(&self.path(kind), Open::Read)?);
         let offsets = load(FileKind::OffsetIndex)?;
         let times = load(FileKind::TimeIndex)?;
-        let offsets_length = offset_index::check(&offsets, extent).ok_or("offset index is not of this segment")?;
-        let times_length = time_index::check(&times, extent).ok_or("time index is not of this segment")?;
+        let wrong = |reason: &str| Unloadable::Wrong(reason.to_owned());
+        let offsets_length = offset_index::check(&offsets, extent).ok_or_else(|| wrong("offset index is not of this segment"))?;
+        let times_length = time_index::check(&times, extent).ok_or_else(|| wrong("time index is not of this segment"))?;
         check_ends(file, extent, self.interval, &offsets[..offsets_length], &times[..times_length])?;
         // Padding is rare and only in Kafka's files: those are copied without it.
         let cut = |bytes: IndexBytes, length| {
@@ -608,6 +707,33 @@ impl Segment {
     }
 }
 
+/// Why indexes cannot be used.
+#[derive(Debug)]
+pub enum Unloadable {
+    /// They are missing, or not those of the segment: to be built again.
+    Wrong(String),
+    /// Nothing is known of them. The process may open no more files, or the disk fails.
+    Io(io::Error),
+}
+
+impl From<io::Error> for Unloadable {
+    fn from(error: io::Error) -> Unloadable {
+        match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof => Unloadable::Wrong(error.to_string()),
+            _ => Unloadable::Io(error),
+        }
+    }
+}
+
+impl From<WalkError> for Unloadable {
+    fn from(error: WalkError) -> Unloadable {
+        match error {
+            WalkError::Io(error) => error.into(),
+            bad @ WalkError::Bad { .. } => Unloadable::Wrong(bad.to_string()),
+        }
+    }
+}
+
 /// Checks that an index misses nothing at its end: no entry due behind its last, no timestamp above its largest.
 pub fn check_ends(
     file: &dyn DiskFile,
@@ -615,7 +741,8 @@ pub fn check_ends(
     interval: u32,
     offsets: &[u8],
     times: &[u8],
-) -> Result<(), String> {
+) -> Result<(), Unloadable> {
+    let wrong = |reason: &str| Err(Unloadable::Wrong(reason.to_owned()));
     let last_position = offset_index::last(offsets).map_or(0, |entry| u64::from(entry.position));
     let largest = time_index::last(times);
     let largest_end = largest.map_or(extent.base, |entry| extent.base.plus(i64::from(entry.relative)));
@@ -624,24 +751,24 @@ pub fn check_ends(
         from_time.and_then(|at| offset_index::entry(offsets, at)).map_or(0, |entry| u64::from(entry.position));
     let mut walk = Walk::headers(file, time_position.min(last_position), extent.length);
     let (mut largest_seen, mut last_seen) = (false, offset_index::last(offsets).is_none());
-    while let Some(found) = walk.next_batch().map_err(|error| error.to_string())? {
+    while let Some(found) = walk.next_batch()? {
         let behind = found.position.saturating_sub(last_position);
         if found.position > last_position && behind > u64::from(interval) {
-            return Err("offset index ends early".to_owned());
+            return wrong("offset index ends early");
         }
         last_seen |= found.position == last_position;
         let timestamp = found.header.max_timestamp;
         let is_largest = found.header.last_offset() >= largest_end && found.header.base_offset <= largest_end;
         largest_seen |= is_largest && largest.is_some_and(|entry| entry.timestamp == timestamp);
         if timestamp > largest.map_or(-1, |entry| entry.timestamp) {
-            return Err("time index ends early".to_owned());
+            return wrong("time index ends early");
         }
     }
     if !last_seen {
-        return Err("offset index's last entry points at no batch".to_owned());
+        return wrong("offset index's last entry points at no batch");
     }
     if largest.is_some() && !largest_seen {
-        return Err("time index's last entry is not of this segment".to_owned());
+        return wrong("time index's last entry is not of this segment");
     }
     Ok(())
 }

@@ -9,8 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::names::{self, FileKind};
 use super::segment::{Place, Segment, write_beside};
+use super::{checkpoint, open_files};
 use crate::base::disk::{DiskFile, Open, is_no_space, parent};
-use crate::base::ids::Offset;
+use crate::base::ids::{Offset, TopicId};
 
 /// A rolled segment whose indexes are not on the disk yet.
 #[derive(Clone)]
@@ -34,8 +35,11 @@ pub(super) struct TxnBytes {
 pub struct SyncTicket {
     pub(super) place: Arc<Place>,
     pub(super) covers: Offset,
+    /// Bytes appended up to there.
+    pub(super) covers_bytes: u64,
     pub(super) files: Vec<Arc<dyn DiskFile>>,
     pub(super) seals: Vec<Seal>,
+    pub(super) identity: Option<TopicId>,
     pub(super) txn: Option<TxnBytes>,
     pub(super) epochs: Option<String>,
     pub(super) sync_folder: bool,
@@ -58,6 +62,7 @@ impl SyncTicket {
         for file in &self.files {
             file.sync()?;
         }
+        self.sync_identity()?;
         let derived = self.write_derived();
         let mut names_changed = self.sync_folder;
         match derived {
@@ -72,6 +77,19 @@ impl SyncTicket {
             self.place.disk.sync_folder(parent(&self.place.folder))?;
         }
         Ok(())
+    }
+
+    /// Its file is not kept open from its making to the first sync. A failed write is told to who syncs it later, as long as the
+    /// system remembers the file; after that, what is on the disk is what a read finds.
+    fn sync_identity(&self) -> io::Result<()> {
+        let Some(topic_id) = self.identity else { return Ok(()) };
+        let path = self.place.folder.join(names::PARTITION_METADATA);
+        let file = open_files::patiently(|| self.place.disk.open(&path, Open::Write))?;
+        file.sync()?;
+        let text = checkpoint::partition_metadata_text(topic_id);
+        let mut found = vec![0; text.len()];
+        file.read_exact_at(&mut found, 0)?;
+        if found == text.as_bytes() { Ok(()) } else { Err(io::Error::other("partition.metadata is not what was written")) }
     }
 
     fn write_derived(&self) -> io::Result<bool> {

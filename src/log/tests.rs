@@ -10,6 +10,7 @@ use crate::record::control::{ControlRecord, EndTxnMarker, marker_batch};
 use std::path::PathBuf;
 
 mod faults;
+mod files;
 mod random;
 
 const NOW: WallMs = WallMs(1_700_000_000_000);

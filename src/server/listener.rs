@@ -189,6 +189,7 @@ pub async fn accept_loop(
                 if !failed_before {
                     tracing::warn!(listener = &*listener.name, %error, "accept failed");
                 }
+                broker.registry.give_files_back();
                 tokio::select! {
                     () = tokio::time::sleep(BACK_OFF) => {}
                     _ = stopping.changed() => return,

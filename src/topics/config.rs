@@ -63,6 +63,7 @@ impl TopicConfig {
             index_interval_bytes: unsigned("index.interval.bytes"),
             compacted,
             producer_expiration_ms: settings.long("producer.id.expiration.ms"),
+            synced: durability != Durability::Os,
             visible,
         };
         let timestamp_type = match text("message.timestamp.type").as_str() {

@@ -14,4 +14,4 @@ pub use partition::{Acks, AppendError, EpochError, Partition};
 pub use registry::{NewTopic, Opened, Registry, RegistryOptions, TopicError};
 pub use syncs::{SyncPool, Syncable};
 pub use topic::Topic;
-pub use waiters::{Waiter, Waiters};
+pub use waiters::{Seat, Waiter, Waiters};

@@ -244,7 +244,7 @@ impl Partition {
             now,
         };
         let started = self.shared.clock.monotonic();
-        let write = || self.with_log_unless_deleted(|log| log.append(batch, &append));
+        let write = || self.with_log_unless_deleted(|log| log.append(batch, &append).map(|done| (done, log.take_in_view())));
         let slow = self.slow.load(Ordering::Relaxed);
         let result = if slow { tokio::task::block_in_place(write) } else { write() };
         let result = result.ok_or(AppendError::Deleted)?;
@@ -256,8 +256,8 @@ impl Partition {
         if slow {
             self.shared.metrics.appends_slow.add(1);
         }
-        let appended = match result {
-            Ok(appended) => appended,
+        let (appended, in_view) = match result {
+            Ok(done) => done,
             Err(error) => {
                 self.note_failure(&error);
                 return Err(error.into());
@@ -267,7 +267,7 @@ impl Partition {
             self.shared.touched.store(true, Ordering::Relaxed);
         }
         if appended.watermark_moved {
-            self.wake(batch.size_bytes());
+            self.wake(in_view);
         }
         if (durable && !appended.duplicate) || appended.rolled || self.is_overdue(&config, batch.size_bytes()) {
             self.request_sync();
@@ -308,8 +308,9 @@ impl Partition {
     /// the sync that runs.
     pub(super) fn delete(&self) {
         {
-            let _log = self.log.lock();
+            let log = self.log.lock();
             self.deleted.store(true, Ordering::Release);
+            log.leave_folder();
         }
         self.ended.store(true, Ordering::Release);
         self.waiters.wake_all();
@@ -348,19 +349,18 @@ impl Partition {
             Some(ticket) => {
                 let result = ticket.run();
                 self.shared.metrics.log_syncs.add(1);
-                self.with_log(|log| log.finish_sync(ticket, result))
+                self.with_log(|log| log.finish_sync(ticket, result).then(|| log.take_in_view()))
             }
-            None => false,
+            None => None,
         };
-        if moved {
-            // The bytes that came into view were not counted: every fetch that waits looks for itself.
-            self.wake(usize::MAX);
+        if let Some(in_view) = moved {
+            self.wake(in_view);
         } else if let Some(reason) = self.reader.poisoned() {
             self.note_failure(&LogError::Poisoned { reason: reason.to_owned() });
         }
     }
 
-    fn wake(&self, bytes: usize) {
+    fn wake(&self, bytes: u64) {
         self.waiters.moved(self.reader.high_watermark(), i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 

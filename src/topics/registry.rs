@@ -22,9 +22,10 @@ use super::topic::Topic;
 use crate::base::clock::Clock;
 use crate::base::disk::{Disk, Space};
 use crate::base::ids::{LeaderEpoch, PartitionIndex, ProducerId, TopicId, TopicName, Uuid};
+use crate::base::limits::FILES_GIVEN_BACK;
 use crate::base::metrics::Metrics;
 use crate::base::reserve::Reserve;
-use crate::log::{Log, LogError, names};
+use crate::log::{Log, LogError, names, open_files};
 use crate::meta::image::{Resource, ResourceKind};
 use crate::meta::record::Record;
 use crate::meta::{Image, MetaError, Store, change};
@@ -498,6 +499,12 @@ impl Registry {
         for topic in self.topics() {
             topic.partitions().iter().for_each(|partition| partition.with_log(|log| log.expire_producers(now)));
         }
+    }
+
+    /// Closes some files of logs that nobody uses just now, because the process may open no more and a client waits.
+    pub fn give_files_back(&self) {
+        let closed = open_files::give_back(FILES_GIVEN_BACK);
+        tracing::debug!(closed, "files of idle logs closed for clients");
     }
 
     /// True if anything was appended since the last call.

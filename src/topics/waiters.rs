@@ -14,6 +14,9 @@ use tokio::sync::Notify;
 
 use crate::base::ids::Offset;
 
+/// Seats of a partition that keeps their memory while nobody waits.
+const SEATS_KEPT: usize = 64;
+
 /// What one request still waits for.
 pub struct Waiter {
     /// Bytes (fetch) or partitions (produce) still missing; wakes at zero or below.
@@ -64,52 +67,101 @@ struct Entry {
     want: Want,
 }
 
+/// Where a request stands among the waiters of one partition; what `remove` is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Seat(usize);
+
 /// The waiters of one partition.
 #[derive(Default)]
 pub struct Waiters {
-    entries: Mutex<Vec<Entry>>,
+    seats: Mutex<Seats>,
     /// Lets the hot path skip the lock.
     any: AtomicBool,
 }
 
+#[derive(Default)]
+struct Seats {
+    entries: Vec<Option<Entry>>,
+    free: Vec<usize>,
+}
+
+impl Seats {
+    fn is_empty(&self) -> bool {
+        self.free.len() == self.entries.len()
+    }
+
+    fn take(&mut self, entry: Entry) -> Seat {
+        if let Some(at) = self.free.pop() {
+            self.entries[at] = Some(entry);
+            return Seat(at);
+        }
+        self.entries.push(Some(entry));
+        Seat(self.entries.len() - 1)
+    }
+
+    /// Keeps the entries that `stay` says; gives the memory of a crowd back once all are gone.
+    fn retain(&mut self, mut stay: impl FnMut(&Entry) -> bool) {
+        for (at, slot) in self.entries.iter_mut().enumerate() {
+            if slot.as_ref().is_some_and(|entry| !stay(entry)) {
+                *slot = None;
+                self.free.push(at);
+            }
+        }
+        self.tidy();
+    }
+
+    fn tidy(&mut self) {
+        if self.is_empty() {
+            if self.entries.capacity() > SEATS_KEPT {
+                *self = Seats::default();
+            } else {
+                self.entries.clear();
+                self.free.clear();
+            }
+        }
+    }
+}
+
 impl Waiters {
     /// Registers a fetch. Check the partition again afterwards: what came before is not counted.
-    pub fn add_fetch(&self, waiter: &Arc<Waiter>) {
-        self.add(Entry { waiter: Arc::clone(waiter), want: Want::Bytes });
+    pub fn add_fetch(&self, waiter: &Arc<Waiter>) -> Seat {
+        self.add(Entry { waiter: Arc::clone(waiter), want: Want::Bytes })
     }
 
     /// Registers an answer that leaves when the high watermark has reached `offset`. Check afterwards, as above.
-    pub fn add_answer(&self, waiter: &Arc<Waiter>, offset: Offset) {
-        self.add(Entry { waiter: Arc::clone(waiter), want: Want::Reach(offset) });
+    pub fn add_answer(&self, waiter: &Arc<Waiter>, offset: Offset) -> Seat {
+        self.add(Entry { waiter: Arc::clone(waiter), want: Want::Reach(offset) })
     }
 
-    fn add(&self, entry: Entry) {
-        let mut entries = self.entries.lock();
-        // Requests that went away (a closed connection, a timeout) leave their entry to the next who comes.
-        if entries.len() >= 16 && entries.len().is_power_of_two() {
-            entries.retain(|entry| Arc::strong_count(&entry.waiter) > 1);
-        }
-        entries.push(entry);
+    fn add(&self, entry: Entry) -> Seat {
+        let seat = self.seats.lock().take(entry);
         self.any.store(true, Ordering::SeqCst);
         // Pairs with the fence of `moved`: either it sees the entry, or the check that follows sees the move.
         fence(Ordering::SeqCst);
+        seat
     }
 
-    /// Forgets a request.
-    pub fn remove(&self, waiter: &Arc<Waiter>) {
-        let mut entries = self.entries.lock();
-        entries.retain(|entry| !Arc::ptr_eq(&entry.waiter, waiter));
-        self.any.store(!entries.is_empty(), Ordering::SeqCst);
+    /// Forgets a request, if it is still there. Who registers must call this in the end, also if it is given up half-way.
+    pub fn remove(&self, seat: Seat, waiter: &Arc<Waiter>) {
+        let mut seats = self.seats.lock();
+        if let Some(slot) = seats.entries.get_mut(seat.0)
+            && slot.as_ref().is_some_and(|entry| Arc::ptr_eq(&entry.waiter, waiter))
+        {
+            *slot = None;
+            seats.free.push(seat.0);
+            seats.tidy();
+        }
+        self.any.store(!seats.is_empty(), Ordering::SeqCst);
     }
 
-    /// The high watermark moved to `to`, bringing about `bytes` bytes.
+    /// The high watermark moved to `to`, bringing `bytes` bytes into view.
     pub fn moved(&self, to: Offset, bytes: i64) {
         fence(Ordering::SeqCst);
         if !self.any.load(Ordering::SeqCst) {
             return;
         }
-        let mut entries = self.entries.lock();
-        entries.retain(|entry| match entry.want {
+        let mut seats = self.seats.lock();
+        seats.retain(|entry| match entry.want {
             Want::Bytes => {
                 entry.waiter.subtract(bytes);
                 !entry.waiter.is_done()
@@ -120,13 +172,13 @@ impl Waiters {
             }
             Want::Reach(_) => true,
         });
-        self.any.store(!entries.is_empty(), Ordering::SeqCst);
+        self.any.store(!seats.is_empty(), Ordering::SeqCst);
     }
 
     /// Wakes everyone: the partition is gone or refuses to go on.
     pub fn wake_all(&self) {
-        let mut entries = self.entries.lock();
-        for entry in entries.drain(..) {
+        let mut seats = self.seats.lock();
+        for entry in std::mem::take(&mut *seats).entries.into_iter().flatten() {
             entry.waiter.wake();
         }
         self.any.store(false, Ordering::SeqCst);
@@ -146,7 +198,7 @@ mod tests {
         assert!(!waiter.is_done());
         waiters.moved(Offset(2), 40);
         assert!(waiter.is_done());
-        assert!(waiters.entries.lock().is_empty());
+        assert!(waiters.seats.lock().entries.is_empty());
     }
 
     #[test]
@@ -163,11 +215,29 @@ mod tests {
     }
 
     #[test]
-    fn abandoned_requests_do_not_pile_up() {
+    fn requests_that_leave_do_not_pile_up() {
         let waiters = Waiters::default();
+        let stays = Waiter::new(1);
+        waiters.add_fetch(&stays);
         for _ in 0..1000 {
-            waiters.add_fetch(&Waiter::new(1));
+            let waiter = Waiter::new(1);
+            let seat = waiters.add_fetch(&waiter);
+            waiters.remove(seat, &waiter);
         }
-        assert!(waiters.entries.lock().len() <= 32);
+        assert_eq!(waiters.seats.lock().entries.len(), 2);
+        waiters.moved(Offset(1), 1);
+        assert!(stays.is_done());
+    }
+
+    #[test]
+    fn a_seat_that_another_has_taken_is_left_to_it() {
+        let waiters = Waiters::default();
+        let (first, second) = (Waiter::new(1), Waiter::new(1));
+        let seat = waiters.add_fetch(&first);
+        waiters.moved(Offset(1), 1);
+        assert_eq!(waiters.add_fetch(&second), seat);
+        waiters.remove(seat, &first);
+        waiters.moved(Offset(2), 1);
+        assert!(second.is_done());
     }
 }

@@ -74,7 +74,7 @@ impl Registry {
     ) -> Result<(Arc<Registry>, Opened), TopicError> {
         let registry = Registry::new(options);
         let mut folders = registry.scan_folders().map_err(doing("list data directory"))?;
-        let jobs = registry.jobs(&mut folders);
+        let jobs = registry.jobs(&mut folders, threads);
         let mut opened = Opened { partitions: jobs.len(), strays: folders.partitions.len(), ..Opened::default() };
         for folder in folders.partitions.values() {
             registry.set_aside(folder, &mut registry.changes.lock());
@@ -108,23 +108,28 @@ impl Registry {
     }
 
     /// The partitions of the metadata, by topic and index; takes their folders out of `folders`.
-    fn jobs(&self, folders: &mut Folders) -> Vec<Job> {
+    fn jobs(&self, folders: &mut Folders, threads: usize) -> Vec<Job> {
         let image = self.store.image();
         let mut jobs = Vec::new();
         for described in image.topics_by_name() {
             let overrides = image.configs(&Resource::topic(described.name.as_str())).cloned().unwrap_or_default();
             let config = Arc::new(ArcSwap::from_pointee(self.resolve_config(&overrides)));
             let topic = Arc::new(Topic::new(described.name.clone(), described.id, config));
-            for (index, partition) in &described.partitions {
-                let key = (described.name.clone(), *index);
-                let owner = folders
-                    .partitions
-                    .get(&key)
-                    .and_then(|folder| checkpoint::read_partition_metadata(self.disk.as_ref(), folder).ok().flatten());
-                let folder_exists = owner == Some(described.id) && folders.partitions.remove(&key).is_some();
-                let topic = Arc::clone(&topic);
-                jobs.push(Job { topic, index: *index, leader_epoch: partition.leader_epoch, folder_exists });
-            }
+            jobs.extend(described.partitions.iter().map(|(index, partition)| Job {
+                topic: Arc::clone(&topic),
+                index: *index,
+                leader_epoch: partition.leader_epoch,
+                folder_exists: false,
+            }));
+        }
+        let key = |job: &Job| (job.topic.name().clone(), job.index);
+        let owned = in_parallel(&jobs, threads, |job| {
+            let folder = folders.partitions.get(&key(job))?;
+            let owner = checkpoint::read_partition_metadata(self.disk.as_ref(), folder).ok().flatten();
+            Some(owner == Some(job.topic.id()))
+        });
+        for (job, owned) in jobs.iter_mut().zip(owned) {
+            job.folder_exists = owned == Some(true) && folders.partitions.remove(&key(job)).is_some();
         }
         jobs
     }

@@ -1,0 +1,69 @@
+//! Files of active segments that are closed while nobody uses them.
+
+use super::*;
+use crate::base::disk::fault::{Fault, FaultDisk};
+use crate::log::segment::Closed;
+
+fn close(log: &Log) -> [Closed; 2] {
+    [log.active.close_if_unused(), log.active.close_if_unused()]
+}
+
+#[test]
+fn a_file_is_closed_once_it_is_unused_and_synced_and_comes_back_when_needed() {
+    let bench = Bench::new(LogConfig::default());
+    let mut log = bench.create();
+    log.append(&batch(NOW.0, 2, 100), &written()).expect("appended");
+    assert_eq!(close(&log), [Closed::InUse, Closed::Unsynced], "bytes are not synced");
+    log.sync_now().expect("synced");
+    let held = log.active.file().expect("open");
+    assert_eq!(close(&log), [Closed::InUse, Closed::InUse], "somebody has it");
+    drop(held);
+    assert_eq!(close(&log), [Closed::Yes, Closed::WasNot]);
+    log.append(&batch(NOW.0 + 5, 3, 100), &written()).expect("appended to the file opened again");
+    log.sync_now().expect("synced");
+    assert_eq!(close(&log), [Closed::InUse, Closed::Yes]);
+    let read: Vec<Offset> = read_all(log.reader(), 1 << 20).iter().map(|header| header.base_offset).collect();
+    assert_eq!(read, [Offset(0), Offset(2)]);
+}
+
+#[test]
+fn a_file_of_mode_os_is_closed_with_bytes_that_no_sync_covered() {
+    let bench = Bench::new(LogConfig { synced: false, ..LogConfig::default() });
+    let mut log = bench.create();
+    log.append(&batch(NOW.0, 2, 100), &written()).expect("appended");
+    assert_eq!(close(&log), [Closed::InUse, Closed::Yes]);
+    log.close().expect("a stop syncs it");
+}
+
+#[test]
+fn a_file_whose_sync_before_closing_failed_poisons_its_log() {
+    for write_next in [true, false] {
+        let disk = FaultDisk::new().with_folder(Path::new("/data"));
+        let folder = Path::new("/data/topic-0");
+        let config = Arc::new(LogConfig::default());
+        let mut log = Log::create(disk.shared(), folder, TopicId::METADATA_TOPIC, config, NOW).expect("created");
+        log.sync_now().expect("durable");
+        log.append(&batch(NOW.0, 2, 100), &written()).expect("appended");
+        disk.fail_at(disk.operations(), Fault::Io);
+        assert!(!log.active.sync_and_close());
+        let refused = if write_next {
+            log.append(&batch(NOW.0, 1, 100), &written()).map(drop)
+        } else {
+            log.sync_now()
+        };
+        assert!(matches!(refused, Err(LogError::Poisoned { .. })), "{refused:?}");
+        assert_eq!(log.durable_end(), Offset(0));
+        assert_eq!(log.active.close_if_unused(), Closed::InUse, "kept open for good");
+    }
+}
+
+#[test]
+fn a_file_that_is_closed_is_not_opened_again_once_its_folder_is_left() {
+    let bench = Bench::new(LogConfig::default());
+    let mut log = bench.create();
+    log.append(&batch(NOW.0, 2, 100), &written()).expect("appended");
+    log.sync_now().expect("synced");
+    assert_eq!(close(&log), [Closed::InUse, Closed::Yes]);
+    log.leave_folder();
+    assert!(matches!(log.reader().read(Offset(0), Upper::End, 1000, true), Err(ReadError::Io(_))));
+}
