@@ -76,7 +76,7 @@ fn plan(broker: &Broker, asked: &CreatableTopic, left: &mut usize, client: &str)
     broker.registry.check_new(&name).map_err(|error| errors::of_topic(&error))?;
     let partitions = partition_count(broker, asked)?;
     check_replication(broker, asked, client)?;
-    let configs = configs(asked)?;
+    let configs = configs(broker, asked)?;
     *left = left.checked_sub(partitions).ok_or_else(|| {
         (ErrorCode::POLICY_VIOLATION, "Excessively large number of partitions per request.".to_owned())
     })?;
@@ -191,7 +191,7 @@ fn check_replication(broker: &Broker, asked: &CreatableTopic, client: &str) -> R
     }
 }
 
-fn configs(asked: &CreatableTopic) -> Result<Vec<(String, String)>, Refusal> {
+fn configs(broker: &Broker, asked: &CreatableTopic) -> Result<Vec<(String, String)>, Refusal> {
     let mut configs = BTreeMap::new();
     for config in &asked.configs {
         let Some(value) = &config.value else {
@@ -200,6 +200,7 @@ fn configs(asked: &CreatableTopic) -> Result<Vec<(String, String)>, Refusal> {
         };
         configs.insert(config.name.clone(), value.clone());
     }
-    crate::settings::validate_topic_configs(&configs).map_err(|fault| (ErrorCode::INVALID_CONFIG, fault.to_string()))?;
+    crate::settings::validate_topic_configs_here(&broker.settings, &configs)
+        .map_err(|fault| (ErrorCode::INVALID_CONFIG, fault.to_string()))?;
     Ok(configs.into_iter().collect())
 }

@@ -1,10 +1,11 @@
 //! What values of several broker keys, or one value beyond its range, must not say together. Most of it is Kafka's
 //! (`KafkaConfig.validateValues`); the rest refuses what Klamm cannot do yet and must not seem to do.
 
+use crate::settings::describe::{Overrides, validate_topic_configs};
 use crate::settings::effective::{Finding, Settings};
 use crate::settings::row::{Row, Scope, State};
 use crate::settings::table;
-use crate::settings::value::parse;
+use crate::settings::value::{Fault, parse};
 
 /// Everything that does not go together.
 pub(super) fn check(settings: &Settings) -> Vec<Finding> {
@@ -59,10 +60,29 @@ pub(super) fn check(settings: &Settings) -> Vec<Finding> {
             "Remove it, if everyone who can connect may do everything",
         );
     }
+    if is_never_visible(settings, settings.string("durability.mode")) {
+        refuse("durability.mode", Fault::NeverVisible.to_string(), "Give another mode, or durability.visibility=acknowledged");
+    }
     findings.extend(overrides(settings));
     findings.extend(defaults_of_topics(settings));
     findings.extend(secrets_in_flags(settings));
     findings
+}
+
+fn is_never_visible(settings: &Settings, mode: &str) -> bool {
+    mode == "os" && settings.string("durability.visibility") == "durable"
+}
+
+/// Checks all topic keys of one topic, also against what this broker is set to.
+///
+/// # Errors
+/// The first fault, as Kafka words it where Kafka has it.
+pub fn validate_topic_configs_here(settings: &Settings, configs: &Overrides) -> Result<(), Fault> {
+    validate_topic_configs(configs)?;
+    match configs.get("durability.mode") {
+        Some(mode) if is_never_visible(settings, mode.trim()) => Err(Fault::NeverVisible),
+        _ => Ok(()),
+    }
 }
 
 /// The first of each pair is at most the second.

@@ -14,6 +14,7 @@ mod table;
 mod tests;
 mod value;
 
+pub use consistency::validate_topic_configs_here;
 pub use describe::{
     ConfigSource, Described, Dynamic, Overrides, Synonym, validate_group_config, validate_topic_config,
     validate_topic_configs,

@@ -236,10 +236,22 @@ fn what_does_not_go_together_is_refused() {
     refused(&[("max.connections.per.ip.overrides", "a:1,b")], "'b' is not HOST:COUNT");
     refused(&[("authorizer.class.name", "X")], "authorization does not exist yet");
     refused(&[("log.flush.interval.ms", "-5")], "topics cannot take it: Invalid value -5 for configuration flush.ms");
+    refused(&[("durability.mode", "os"), ("durability.visibility", "durable")], "would show consumers nothing");
     refused(&[("no.such.key", "X")], "unknown key");
     refused(&[("num.partitions", "0"), ("broker.id", "x")], "num.partitions = 0");
     refused(&[("num.partitions", "0"), ("broker.id", "x")], "broker.id = x");
     assert_eq!(faults(&[("max.connections.per.ip.overrides", "a:1, ::1:2,")]), Vec::<String>::new());
+}
+
+#[test]
+fn a_topic_that_would_never_be_visible_is_refused() {
+    let configs = Overrides::from([("durability.mode".to_owned(), "os".to_owned())]);
+    let here = |visibility| {
+        let settings = Settings::from_pairs(&[("durability.visibility", visibility)]).expect("fine alone");
+        validate_topic_configs_here(&settings, &configs)
+    };
+    assert_eq!(here("acknowledged"), Ok(()));
+    assert_eq!(here("durable"), Err(Fault::NeverVisible));
 }
 
 #[test]

@@ -120,6 +120,10 @@ pub enum Fault {
     #[error("conflict topic config setting min.compaction.lag.ms ({min}) > max.compaction.lag.ms ({max})")]
     CompactionLags { min: i64, max: i64 },
     #[error(
+        "durability.mode=os with durability.visibility=durable would show consumers nothing: no sync ever covers the data"
+    )]
+    NeverVisible,
+    #[error(
         "Tiered Storage functionality is disabled in the broker. Topic cannot be configured with remote log storage."
     )]
     TieredStorage,

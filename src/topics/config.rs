@@ -45,15 +45,17 @@ impl TopicConfig {
         let unsigned = |name: &str| u32::try_from(long(name)).unwrap_or(u32::MAX);
         let policy = text("cleanup.policy");
         let compacted = policy.split(',').any(|part| part.trim() == "compact");
-        let durability = match text("durability.mode").as_str() {
-            "interval" => Durability::Interval,
-            "os" => Durability::Os,
-            _ => Durability::Sync,
-        };
         let visible = if settings.string("durability.visibility") == "durable" {
             Visible::Durable
         } else {
             Visible::Acknowledged
+        };
+        let durability = match (text("durability.mode").as_str(), visible) {
+            ("interval", _) => Durability::Interval,
+            // A topic from before visibility was set to durable: in mode os nobody would ever see its records.
+            ("os", Visible::Durable) => Durability::Interval,
+            ("os", Visible::Acknowledged) => Durability::Os,
+            _ => Durability::Sync,
         };
         let log = LogConfig {
             segment_bytes: unsigned("segment.bytes").min(i32::MAX.unsigned_abs()),

@@ -191,7 +191,7 @@ impl Run {
     fn read(&mut self) {
         if self.dice.below(4) == 0 {
             // Twice: the first call takes away the marks of use.
-            (0..2).for_each(|_| drop(klamm::log::open_files::give_back(1000)));
+            let _closed = (klamm::log::open_files::give_back(1000), klamm::log::open_files::give_back(1000));
         }
         let from = i64::try_from(self.dice.below(usize::try_from(self.model.end).expect("small") + 2)).expect("small");
         let (max_bytes, at_least_one) = ([0, 60, 400, 5_000, 1 << 20][self.dice.below(5)], self.dice.coin());
