@@ -60,6 +60,9 @@ pub const REGIONS_READ_BYTES_MAX: usize = 128 * 1024;
 /// Largest zstd window accepted: 2^23 = 8 MiB, the most that a decoder must support (RFC 8878).
 pub const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 
+/// A zstd context up to this size is kept by its thread for the next batch: one of a client's default level has a window of 2 MiB.
+pub const ZSTD_CONTEXT_KEPT_BYTES: usize = 4 * 1024 * 1024;
+
 /// The most that snappy can expand: a copy element of three bytes stands for at most 64. A block that claims more is a lie.
 pub const SNAPPY_RATIO_MAX: usize = 22;
 

@@ -12,10 +12,12 @@
 //!
 //! References: Kafka `CompressionType.java`, `Lz4BlockOutputStream.java`, KIP-110 (zstd), KIP-390 (levels); RFC 8878.
 
+use std::cell::Cell;
 use std::io::{self, Read, Write};
 
 use flate2::bufread::MultiGzDecoder;
 use flate2::write::GzEncoder;
+use zstd::zstd_safe::{DCtx, DParameter, InBuffer, OutBuffer, ResetDirective, get_error_name};
 
 use crate::base::limits;
 
@@ -208,7 +210,7 @@ enum Decoding<'a> {
     Gzip(Box<MultiGzDecoder<&'a [u8]>>),
     Snappy(SnappyReader<'a>),
     Lz4(Lz4Reader<'a>),
-    Zstd(zstd::stream::read::Decoder<'static, &'a [u8]>),
+    Zstd(ZstdReader<'a>),
 }
 
 impl<'a> Decoder<'a> {
@@ -220,11 +222,7 @@ impl<'a> Decoder<'a> {
             Codec::Gzip => Decoding::Gzip(Box::new(MultiGzDecoder::new(bytes))),
             Codec::Snappy => Decoding::Snappy(SnappyReader::new(bytes)),
             Codec::Lz4 => Decoding::Lz4(Lz4Reader::new(bytes)?),
-            Codec::Zstd => {
-                let mut decoder = zstd::stream::read::Decoder::with_buffer(bytes)?;
-                decoder.window_log_max(limits::ZSTD_WINDOW_LOG_MAX)?;
-                Decoding::Zstd(decoder)
-            }
+            Codec::Zstd => Decoding::Zstd(ZstdReader::new(bytes)?),
         }))
     }
 }
@@ -236,7 +234,7 @@ impl Read for Decoder<'_> {
             Decoding::Gzip(decoder) => decoder.read(buffer),
             Decoding::Snappy(reader) => reader.read(buffer),
             Decoding::Lz4(reader) => reader.read(buffer),
-            Decoding::Zstd(decoder) => decoder.read(buffer),
+            Decoding::Zstd(reader) => reader.read(buffer),
         }
     }
 }
@@ -389,6 +387,64 @@ impl<'a> Lz4Reader<'a> {
         }
         Ok(0)
     }
+}
+
+thread_local! {
+    /// The context of the last zstd stream of this thread: making one costs as much as a small batch.
+    static ZSTD_CONTEXT: Cell<Option<DCtx<'static>>> = const { Cell::new(None) };
+}
+
+/// zstd frames, one after the other.
+struct ZstdReader<'a> {
+    /// Taken only by the drop.
+    context: Option<DCtx<'static>>,
+    rest: &'a [u8],
+    is_in_frame: bool,
+}
+
+impl<'a> ZstdReader<'a> {
+    fn new(bytes: &'a [u8]) -> io::Result<ZstdReader<'a>> {
+        let context = match ZSTD_CONTEXT.take() {
+            Some(mut context) => {
+                context.reset(ResetDirective::SessionOnly).map_err(zstd_error)?;
+                context
+            }
+            None => {
+                let mut context = DCtx::try_create().ok_or(io::ErrorKind::OutOfMemory)?;
+                context.set_parameter(DParameter::WindowLogMax(limits::ZSTD_WINDOW_LOG_MAX)).map_err(zstd_error)?;
+                context
+            }
+        };
+        Ok(ZstdReader { context: Some(context), rest: bytes, is_in_frame: false })
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while !buffer.is_empty() && (self.is_in_frame || !self.rest.is_empty()) {
+            let (mut input, mut output) = (InBuffer::around(self.rest), OutBuffer::around(&mut *buffer));
+            let Some(context) = &mut self.context else { break };
+            let left = context.decompress_stream(&mut output, &mut input).map_err(zstd_error)?;
+            let (taken, written) = (input.pos(), output.pos());
+            self.rest = self.rest.get(taken..).unwrap_or_default();
+            self.is_in_frame = left != 0;
+            if written > 0 {
+                return Ok(written);
+            }
+            if taken == 0 && self.is_in_frame {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        Ok(0)
+    }
+}
+
+impl Drop for ZstdReader<'_> {
+    fn drop(&mut self) {
+        ZSTD_CONTEXT.set(self.context.take().filter(|context| context.sizeof() <= limits::ZSTD_CONTEXT_KEPT_BYTES));
+    }
+}
+
+fn zstd_error(code: usize) -> io::Error {
+    io::Error::other(get_error_name(code))
 }
 
 fn invalid(what: &'static str) -> io::Error {

@@ -9,6 +9,7 @@
 //!
 //! References: Kafka `DefaultRecord.java`, `ByteUtils.java`.
 
+use std::cell::Cell;
 use std::io::{self, Read, Write};
 use std::ops::ControlFlow;
 
@@ -227,15 +228,9 @@ pub(super) fn scan_compressed(
 ) -> Result<(), RecordsFault> {
     let Compressed { codec, body, record_bytes_max, bytes_max, copy } = compressed;
     let decoder = Decoder::new(codec, body).map_err(undecodable)?;
-    let mut window = Window {
-        decoder,
-        buffer: vec![0; DECOMPRESSION_WINDOW_BYTES],
-        start: 0,
-        end: 0,
-        bytes_max,
-        left: bytes_max,
-        copy,
-    };
+    let mut buffer = WINDOW.take();
+    buffer.resize(DECOMPRESSION_WINDOW_BYTES, 0);
+    let mut window = Window { decoder, buffer, start: 0, end: 0, bytes_max, left: bytes_max, copy };
     for _ in 0..count {
         let seen = window.see_record(record_bytes_max)?;
         if visit(seen).is_break() {
@@ -331,6 +326,17 @@ fn skip_headers(body: &mut &[u8], count: i32) -> Result<(), Broken> {
         take_sized(body)?;
     }
     Ok(())
+}
+
+thread_local! {
+    /// The buffer of this thread's last window: filling a new one with zeros costs as much as a small batch.
+    static WINDOW: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+impl Drop for Window<'_> {
+    fn drop(&mut self) {
+        WINDOW.set(std::mem::take(&mut self.buffer));
+    }
 }
 
 /// Plain bytes of a compressed body, a window of them at a time.
