@@ -106,7 +106,8 @@ pub fn handle(call: Call<'_>, request: FetchRequest, facts: FetchFacts) -> Outco
         return Outcome::Now(answer(broker, look, membership, &terms));
     }
     let missing_partitions = look.missing;
-    let missing = terms.min_bytes - look.bytes;
+    let seen = look.bytes;
+    let missing = terms.min_bytes - seen;
     drop(look);
     let broker = Arc::clone(broker);
     // From now on, and not from when the answers before this one have left.
@@ -115,6 +116,8 @@ pub fn handle(call: Call<'_>, request: FetchRequest, facts: FetchFacts) -> Outco
         let parked = Parked::new(&broker, &wants, missing);
         // What came between the first look and the registration is found by a second look.
         let mut look = self::look(&broker, &wants, &terms);
+        // Counted twice what came just after the registration, the loop looks again.
+        parked.waiter.subtract(i64::try_from(look.bytes.saturating_sub(seen)).unwrap_or(i64::MAX));
         let mut parked = Some(parked);
         while !look.urgent && look.bytes < terms.min_bytes && look.missing <= missing_partitions {
             let Some(waiting) = &parked else { break };

@@ -4,6 +4,7 @@
 //! Paths are absolute or relative to the process; callers build them. Nothing here knows what a file means.
 
 pub mod fault;
+pub mod unsyncable;
 
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
@@ -11,7 +12,6 @@ use std::io::{self, IoSlice};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;

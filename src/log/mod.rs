@@ -28,7 +28,6 @@ mod segment;
 mod sync;
 mod time_index;
 pub mod txn_index;
-mod unsyncable;
 mod walk;
 
 #[cfg(test)]
@@ -498,11 +497,7 @@ struct Start {
     corrupt_at: Option<Offset>,
 }
 
-fn new_segment(
-    place: &Arc<Place>,
-    base: Offset,
-    config: &LogConfig,
-) -> io::Result<(Arc<Segment>, Arc<dyn DiskFile>)> {
+fn new_segment(place: &Arc<Place>, base: Offset, config: &LogConfig) -> io::Result<(Arc<Segment>, Arc<dyn DiskFile>)> {
     let file = place.disk.open(&place.path(base, FileKind::Log), Open::CreateNew)?;
     let extent = Extent { base, end: base, length: 0 };
     let segment = Segment::building(place, extent, config.index_interval_bytes, Building::default());

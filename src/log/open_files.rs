@@ -85,7 +85,18 @@ pub(super) fn opened(segment: &Arc<Segment>) {
 
 /// Turns the clock's hand until a file is closed or a segment has left. `sync`: also if it must be synced first.
 fn close_one(sync: bool) -> bool {
-    let mut unsynced: Option<Arc<Segment>> = None;
+    let mut unsynced = None;
+    let closed = turn_the_hand(sync, &mut unsynced);
+    let Some(segment) = unsynced else { return closed };
+    if !closed && sync && segment.sync_and_close() {
+        return true;
+    }
+    OPEN.lock().push_back(Arc::downgrade(&segment));
+    closed
+}
+
+/// The first segment that cannot be closed before a sync is taken out of the table and handed to the caller.
+fn turn_the_hand(sync: bool, unsynced: &mut Option<Arc<Segment>>) -> bool {
     let looks = if sync { OPEN.lock().len() } else { LOOKS };
     for look in 0..looks {
         if look >= LOOKS && unsynced.is_some() {
@@ -95,14 +106,9 @@ fn close_one(sync: bool) -> bool {
         let Some(segment) = weak.upgrade() else { return true };
         match segment.close_if_unused() {
             Closed::Yes | Closed::WasNot => return true,
-            Closed::Unsynced if unsynced.is_none() => unsynced = Some(segment),
+            Closed::Unsynced if unsynced.is_none() => *unsynced = Some(segment),
             Closed::Unsynced | Closed::InUse => OPEN.lock().push_back(weak),
         }
     }
-    let Some(segment) = unsynced else { return false };
-    if sync && segment.sync_and_close() {
-        return true;
-    }
-    OPEN.lock().push_back(Arc::downgrade(&segment));
     false
 }

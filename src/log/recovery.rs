@@ -606,6 +606,10 @@ impl<'a> Recovery<'a> {
         // Up to the recovery point names are durable, too, but for that of a segment with nothing in it: that one with the
         // next sync, as nothing is lost without it now.
         let names_unsure = anew || log.active.length() == 0;
+        if point == Offset::ZERO {
+            // Perhaps no sync ever ran: what the folder belongs to must not be lost to a power cut.
+            log.identity_unsynced = self.report.topic_id;
+        }
         log.active_unsynced = names_unsure;
         log.folder_changed = names_unsure;
         log.parent_changed = names_unsure;

@@ -17,10 +17,10 @@ use super::mapped::IndexBytes;
 use super::names::{self, FileKind};
 use super::offset_index::{self, OffsetEntry};
 use super::open_files;
-use super::unsyncable::Unsyncable;
 use super::time_index::{self, TimeEntry};
 use super::txn_index::{self, AbortedTxn};
 use super::walk::{Found, Walk, WalkError};
+use crate::base::disk::unsyncable::Unsyncable;
 use crate::base::disk::{Disk, DiskFile, Open, Residency, is_no_files, suffixed};
 use crate::base::ids::Offset;
 use crate::base::limits::{BATCH_HEADER_BYTES, BATCHES_REMEMBERED_PER_SEGMENT, FILES_GIVEN_BACK};
@@ -653,8 +653,10 @@ impl Segment {
         let offsets = load(FileKind::OffsetIndex)?;
         let times = load(FileKind::TimeIndex)?;
         let wrong = |reason: &str| Unloadable::Wrong(reason.to_owned());
-        let offsets_length = offset_index::check(&offsets, extent).ok_or_else(|| wrong("offset index is not of this segment"))?;
-        let times_length = time_index::check(&times, extent).ok_or_else(|| wrong("time index is not of this segment"))?;
+        let offsets_length =
+            offset_index::check(&offsets, extent).ok_or_else(|| wrong("offset index is not of this segment"))?;
+        let times_length =
+            time_index::check(&times, extent).ok_or_else(|| wrong("time index is not of this segment"))?;
         check_ends(file, extent, self.interval, &offsets[..offsets_length], &times[..times_length])?;
         // Padding is rare and only in Kafka's files: those are copied without it.
         let cut = |bytes: IndexBytes, length| {

@@ -89,7 +89,11 @@ impl SyncTicket {
         let text = checkpoint::partition_metadata_text(topic_id);
         let mut found = vec![0; text.len()];
         file.read_exact_at(&mut found, 0)?;
-        if found == text.as_bytes() { Ok(()) } else { Err(io::Error::other("partition.metadata is not what was written")) }
+        if found == text.as_bytes() {
+            Ok(())
+        } else {
+            Err(io::Error::other("partition.metadata is not what was written"))
+        }
     }
 
     fn write_derived(&self) -> io::Result<bool> {

@@ -61,7 +61,11 @@ pub(super) fn check(settings: &Settings) -> Vec<Finding> {
         );
     }
     if is_never_visible(settings, settings.string("durability.mode")) {
-        refuse("durability.mode", Fault::NeverVisible.to_string(), "Give another mode, or durability.visibility=acknowledged");
+        refuse(
+            "durability.mode",
+            Fault::NeverVisible.to_string(),
+            "Give another mode, or durability.visibility=acknowledged",
+        );
     }
     findings.extend(overrides(settings));
     findings.extend(defaults_of_topics(settings));

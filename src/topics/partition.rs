@@ -244,7 +244,8 @@ impl Partition {
             now,
         };
         let started = self.shared.clock.monotonic();
-        let write = || self.with_log_unless_deleted(|log| log.append(batch, &append).map(|done| (done, log.take_in_view())));
+        let write =
+            || self.with_log_unless_deleted(|log| log.append(batch, &append).map(|done| (done, log.take_in_view())));
         let slow = self.slow.load(Ordering::Relaxed);
         let result = if slow { tokio::task::block_in_place(write) } else { write() };
         let result = result.ok_or(AppendError::Deleted)?;

@@ -46,11 +46,7 @@ fn a_file_whose_sync_before_closing_failed_poisons_its_log() {
         log.append(&batch(NOW.0, 2, 100), &written()).expect("appended");
         disk.fail_at(disk.operations(), Fault::Io);
         assert!(!log.active.sync_and_close());
-        let refused = if write_next {
-            log.append(&batch(NOW.0, 1, 100), &written()).map(drop)
-        } else {
-            log.sync_now()
-        };
+        let refused = if write_next { log.append(&batch(NOW.0, 1, 100), &written()).map(drop) } else { log.sync_now() };
         assert!(matches!(refused, Err(LogError::Poisoned { .. })), "{refused:?}");
         assert_eq!(log.durable_end(), Offset(0));
         assert_eq!(log.active.close_if_unused(), Closed::InUse, "kept open for good");

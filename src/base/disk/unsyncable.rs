@@ -5,9 +5,10 @@ use std::fs::File;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 
-use crate::base::disk::{DiskFile, Residency};
+use super::{DiskFile, Residency};
 
-pub(super) struct Unsyncable {
+/// See the module's comment.
+pub struct Unsyncable {
     pub file: Arc<dyn DiskFile>,
     pub reason: String,
 }
