@@ -282,10 +282,14 @@ impl Producers {
         let mut producers = Producers::default();
         for entry in entries.chunks_exact(SNAPSHOT_ENTRY_BYTES) {
             let (id, producer) = read_producer(entry)?;
-            if let Some(start) = producer.transaction_start {
-                producers.open.insert(start, id);
+            // A batch begins one transaction.
+            let start = producer.transaction_start;
+            if start.is_some_and(|start| producers.open.insert(start, id).is_some()) {
+                return None;
             }
-            producers.producers.insert(id, producer);
+            if producers.producers.insert(id, producer).is_some() {
+                return None;
+            }
         }
         Some(producers)
     }
@@ -301,6 +305,9 @@ fn read_producer(bytes: &[u8]) -> Option<(ProducerId, Producer)> {
     producer.transaction_start = Some(Offset(long(38)?)).filter(|start| *start >= Offset(0));
     let (last_sequence, last_offset, offset_delta) = (Sequence(int(10)?), Offset(long(14)?), int(22)?);
     if last_sequence >= Sequence(0) && offset_delta >= 0 {
+        if last_offset < Offset(i64::from(offset_delta)) {
+            return None;
+        }
         let timestamp = producer.timestamp;
         producer.batches.push_back(Remembered { last_sequence, last_offset, offset_delta, timestamp });
     }
@@ -493,6 +500,27 @@ mod tests {
             assert_eq!(Producers::from_snapshot(&damaged), None, "byte {at}");
             assert_eq!(Producers::from_snapshot(&bytes[..at]), None, "cut at {at}");
         }
+    }
+
+    /// Such a snapshot with a right checksum was taken; then one of two open transactions no longer held the last stable offset, and
+    /// a resend's offset could overflow.
+    #[test]
+    fn impossible_snapshots_with_a_right_checksum_are_refused() {
+        let mut producers = Producers::default();
+        producers.apply(&transactional(batch(7, 2, 5, 100, 3)), None);
+        producers.apply(&transactional(batch(9, 0, 0, 103, 1)), None);
+        let bytes = producers.snapshot();
+        let (first, second) = (SNAPSHOT_HEAD_BYTES, SNAPSHOT_HEAD_BYTES + SNAPSHOT_ENTRY_BYTES);
+        let check = |change: &dyn Fn(&mut [u8])| {
+            let mut changed = bytes.clone();
+            change(&mut changed);
+            let crc = crc32c::crc32c(&changed[6..]);
+            changed[2..6].copy_from_slice(&crc.to_be_bytes());
+            assert_eq!(Producers::from_snapshot(&changed), None);
+        };
+        check(&|bytes| bytes.copy_within(first + 38..first + 46, second + 38));
+        check(&|bytes| bytes.copy_within(first..first + 8, second));
+        check(&|bytes| bytes[first + 14..first + 22].copy_from_slice(&i64::MIN.to_be_bytes()));
     }
 
     #[test]
