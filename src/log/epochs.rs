@@ -23,7 +23,8 @@ impl Epochs {
 
     /// Notes that `epoch` begins at `start`; entries that contradict it go. True if anything changed.
     pub fn begin(&mut self, epoch: LeaderEpoch, start: Offset) -> bool {
-        if epoch < LeaderEpoch(0) || self.latest() == Some(epoch) {
+        let is_known = self.entries.last().is_some_and(|last| last.0 == epoch && last.1 <= start);
+        if epoch < LeaderEpoch(0) || is_known {
             return false;
         }
         self.entries.retain(|entry| entry.0 < epoch && entry.1 < start);
@@ -85,6 +86,14 @@ mod tests {
         // Nothing was written in epoch 2: {[0,0][2,63]}, epoch 4 at 63, leaves {[0,0][4,63]}.
         assert!(cache.begin(LeaderEpoch(4), Offset(63)));
         assert_eq!(cache, epochs(&[(0, 0), (4, 63)]));
+    }
+
+    /// A file that names a later start than a batch shows was believed, and its only epoch lost when the log was cut below it.
+    #[test]
+    fn an_epoch_begins_where_its_first_batch_is() {
+        let mut cache = epochs(&[(0, 15)]);
+        assert!(cache.begin(LeaderEpoch(0), Offset(3)));
+        assert_eq!(cache, epochs(&[(0, 3)]));
     }
 
     #[test]

@@ -350,7 +350,8 @@ impl<'a> Recovery<'a> {
 
     /// Takes a batch into producers and epochs.
     fn take_in(&mut self, file: &dyn DiskFile, found: &Found) -> Result<Option<txn_index::AbortedTxn>, LogError> {
-        if self.epochs.latest().is_none_or(|latest| latest < found.header.leader_epoch) {
+        let known = self.epochs.of_offset(found.header.base_offset);
+        if known.is_none_or(|known| known < found.header.leader_epoch) {
             self.epochs_changed |= self.epochs.begin(found.header.leader_epoch, found.header.base_offset);
         }
         if found.header.base_offset < self.producers_from || !found.header.has_producer() {

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 
 mod faults;
 mod files;
+mod found;
 mod random;
 
 const NOW: WallMs = WallMs(1_700_000_000_000);
