@@ -76,7 +76,7 @@ pub fn create_topic(topic: &NewTopic<'_>, node: Node) -> Vec<Record> {
 
 /// Adds partitions up to a new count.
 pub fn create_partitions(topic: &Topic, partition_count: i32, node: Node) -> Vec<Record> {
-    let first = topic.partitions.last_key_value().map_or(0, |(index, _)| index.0 + 1);
+    let first = topic.partitions.last_key_value().map_or(0, |(index, _)| index.0.saturating_add(1));
     new_partitions(topic.id, first..partition_count, node).collect()
 }
 

@@ -471,9 +471,9 @@ impl Partition {
         }
         if change.leader != LEADER_UNCHANGED {
             self.leader = change.leader;
-            self.leader_epoch = LeaderEpoch(self.leader_epoch.0 + 1);
+            self.leader_epoch = LeaderEpoch(self.leader_epoch.0.saturating_add(1));
         }
-        self.partition_epoch += 1;
+        self.partition_epoch = self.partition_epoch.saturating_add(1);
     }
 
     fn record(&self, topic_id: TopicId, index: PartitionIndex) -> PartitionRecord {

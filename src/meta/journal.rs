@@ -110,7 +110,9 @@ impl Scanned {
         loop {
             match walk.step().doing("read", &path)? {
                 Step::Batch(header, batch) => {
-                    (self.epoch, self.last_timestamp) = (header.leader_epoch, header.max_timestamp);
+                    // The field lies outside the checksum: no append may come below any of them.
+                    self.epoch = self.epoch.max(header.leader_epoch);
+                    self.last_timestamp = header.max_timestamp;
                     if header.next_offset() > self.from {
                         self.bytes += batch.len() as u64;
                         visit(&header, &batch)?;
@@ -128,7 +130,7 @@ impl Scanned {
         Ok(walk.next_offset())
     }
 
-    /// The epoch of the last batch, `UNKNOWN` if there is none.
+    /// The highest epoch of a batch, `UNKNOWN` if there is none.
     pub(super) fn epoch(&self) -> LeaderEpoch {
         self.epoch
     }

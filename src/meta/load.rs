@@ -24,8 +24,12 @@ use super::record::{AbortTransactionRecord, Record, level};
 use super::snapshot::{self, SnapshotId};
 use crate::base::disk::{Disk, parent};
 use crate::base::ids::{LeaderEpoch, Offset, Uuid};
+use crate::log::checkpoint;
 use crate::record::batch::ValidBatch;
 use crate::record::control::control_batch;
+
+/// A log that has fewer offsets left was never written: its names or snapshots are wrong.
+const OFFSETS_LEFT_MIN: i64 = 1 << 32;
 
 /// A directory, read.
 pub(super) struct Loaded {
@@ -89,7 +93,13 @@ pub(super) fn load(
         Err(error) => return Err(error).doing("read", &folder.join(QUORUM_STATE)),
     };
     let snapshot_epoch = newest.map_or(LeaderEpoch(0), |id| id.epoch);
-    let epoch = epoch_in_file.max(scanned.epoch()).max(snapshot_epoch);
+    let listed = checkpoint::read_leader_epochs(disk.as_ref(), &folder).doing("read leader epochs of", &folder)?;
+    let listed_epoch = listed.unwrap_or_default().last().map_or(LeaderEpoch::UNKNOWN, |entry| entry.0);
+    let epoch = epoch_in_file.max(scanned.epoch()).max(snapshot_epoch).max(listed_epoch);
+    if epoch.0 == i32::MAX || scanned.end().0 > i64::MAX - OFFSETS_LEFT_MIN {
+        let why = format!("epoch {epoch} and offset {} leave none to go on with", scanned.end());
+        return Err(MetaError::Damaged { file: folder, why });
+    }
     let recorded = quorum.directory_of(identity.node_id).filter(|id| !id.is_zero());
     let directory_id = identity.directory_id.or(recorded).unwrap_or_else(|| Uuid::from_random((options.random)()));
     refuse_foreign(directory, identity.node_id, directory_id, &quorum, replay.image())?;

@@ -613,3 +613,23 @@ fn copies_of_an_image_do_not_see_each_others_changes() {
 fn every_record_is_flexible_from_its_first_version() {
     assert_eq!((TopicRecord::FLEXIBLE_FROM, PartitionRecord::FLEXIBLE_FROM), (0, 0));
 }
+
+/// An epoch that only the checkpoint or an earlier batch named was overlooked: the first append was refused, at every start again.
+#[test]
+fn the_epoch_of_a_start_is_above_every_one_seen() {
+    let mut house = House::new();
+    house.open().close_clean().expect("closed");
+    std::fs::write(house.metadata().join("leader-epoch-checkpoint"), "0\n1\n70 0\n").expect("written");
+    let store = house.open();
+    assert_eq!(store.quorum_epoch(), LeaderEpoch(71));
+    make_topic(&store, "orders", 1, 1);
+}
+
+#[test]
+fn a_directory_without_an_epoch_to_go_on_with_is_refused() {
+    let mut house = House::new();
+    house.open().close_clean().expect("closed");
+    std::fs::write(house.metadata().join("quorum-state"), "{\"leaderEpoch\":2147483647}").expect("written");
+    let error = house.try_open().err().expect("refused");
+    assert!(matches!(error, MetaError::Damaged { .. }), "{error}");
+}
