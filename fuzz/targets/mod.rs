@@ -90,3 +90,21 @@ impl<'a> Input<'a> {
 fn shared(bytes: &[u8]) -> Bytes {
     Bytes::copy_from_slice(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "bytes of heap for 10 received")]
+    fn too_much_heap_is_seen() {
+        bounded(10, 0, "a vector", || std::hint::black_box(vec![0u8; HEAP_FREE_BYTES + 10 * HEAP_FACTOR + 1]));
+    }
+
+    #[test]
+    fn an_input_ends_in_zeros() {
+        let mut input = Input::new(&[7, 0, 2, 1, 2, 0, 9, 3]);
+        assert_eq!((input.byte(), input.piece(), input.piece()), (7, [1, 2].as_slice(), [3].as_slice()));
+        assert_eq!((input.is_empty(), input.byte(), input.piece()), (true, 0, [0; 0].as_slice()));
+    }
+}
