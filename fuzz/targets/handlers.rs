@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
+use klamm::api::outcome::Work;
 use klamm::api::{Dispatched, Reply, Session, TABLE, dispatch};
 use klamm::base::ids::TopicName;
 use klamm::codec::{Chunk, Message, Reader, Writer};
@@ -135,10 +136,7 @@ impl House {
         let frame = Bytes::from([w.into_bytes().to_vec(), body].concat());
         let dispatched = self.runtime().block_on(async {
             match dispatch(self.daemon().broker(), session, frame) {
-                Dispatched::InOrder(work) => {
-                    let reply = tokio::time::timeout(IN_ORDER_WAIT, work).await;
-                    settle(reply.unwrap_or_else(|_| panic!("{key:?} v{version} holds up its connection"))).await
-                }
+                Dispatched::InOrder(work) => settle(in_order(work).await).await,
                 Dispatched::Reply(reply) => settle(reply).await,
                 Dispatched::Silent => Some(None),
                 Dispatched::Close => None,
@@ -185,6 +183,16 @@ impl Drop for House {
 fn place() -> PathBuf {
     let shared = PathBuf::from("/dev/shm");
     if shared.is_dir() { shared } else { std::env::temp_dir() }
+}
+
+/// What the next request waits for. Twice, as the process itself may have been stopped meanwhile.
+async fn in_order(mut work: Work<Reply>) -> Reply {
+    for _ in 0..2 {
+        if let Ok(reply) = tokio::time::timeout(IN_ORDER_WAIT, &mut work).await {
+            return reply;
+        }
+    }
+    panic!("a request holds up its connection");
 }
 
 /// Nothing if the connection closes; no answer if it waits for something.
