@@ -37,14 +37,42 @@ pub fn first_at(
     start: Offset,
 ) -> Result<Option<(Offset, i64)>, ()> {
     let body = batch.get(BATCH_HEADER_BYTES..).ok_or(())?;
-    let mut found = None;
+    let (mut found, mut misplaced) = (None, false);
     let scanned = records::scan(header, body, usize::MAX, |seen| {
         let (offset, time) = (seen.offset(header), seen.timestamp(header));
+        misplaced = offset < header.base_offset || offset > header.last_offset();
+        if misplaced {
+            return ControlFlow::Break(());
+        }
         if time >= timestamp && offset >= start {
             found = Some((offset, time));
             return ControlFlow::Break(());
         }
         ControlFlow::Continue(())
     });
-    if found.is_none() && scanned.is_err() { Err(()) } else { Ok(found) }
+    if misplaced || found.is_none() && scanned.is_err() { Err(()) } else { Ok(found) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::ids::LeaderEpoch;
+    use crate::record::builder::{BatchBuilder, NewRecord};
+    use crate::record::compression::Compression;
+
+    /// A lookup by time answered with an offset behind the log's end.
+    #[test]
+    fn a_record_outside_its_batch_is_not_found() {
+        let mut builder = BatchBuilder::new(Compression::NONE);
+        for timestamp in [5, 6, 7] {
+            builder.append(&NewRecord { timestamp, value: Some(b"value"), ..NewRecord::default() });
+        }
+        let batch = builder.build();
+        let bytes = batch.to_bytes(Offset(0), LeaderEpoch(0));
+        let mut header = *batch.header();
+        assert_eq!(first_at(&bytes, &header, 7, Offset(0)), Ok(Some((Offset(2), 7))));
+        header.last_offset_delta = 1;
+        assert_eq!(first_at(&bytes, &header, 6, Offset(0)), Ok(Some((Offset(1), 6))));
+        assert_eq!(first_at(&bytes, &header, 7, Offset(0)), Err(()));
+    }
 }

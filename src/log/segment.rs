@@ -172,6 +172,17 @@ pub enum Closed {
     Unsynced,
 }
 
+/// A batch whose offsets reach behind its segment's end is not valid: they lie outside its checksum.
+fn within(found: Option<Found>, extent: Extent) -> Result<Option<Found>, WalkError> {
+    match found {
+        Some(found) if found.header.last_offset() >= extent.end => {
+            let reason = "offsets reach behind the segment's end".to_owned();
+            Err(WalkError::Bad { position: found.position, reason })
+        }
+        found => Ok(found),
+    }
+}
+
 /// One segment.
 pub struct Segment {
     place: Arc<Place>,
@@ -455,17 +466,18 @@ impl Segment {
         let file = self.file()?;
         let wanted = relative(self.base, offset).unwrap_or(0);
         if let Some(position) = self.recent_batch(wanted) {
-            return self.find_from(&*file, position, None, offset, extent);
+            return within(self.find_from(&*file, position, None, offset, extent)?, extent);
         }
         let entry = self.floor(wanted, extent)?;
         let (position, check) = entry.map_or((0, None), |entry| (u64::from(entry.position), Some(entry.relative)));
-        match self.find_from(&*file, position, check, offset, extent) {
+        let found = match self.find_from(&*file, position, check, offset, extent) {
             Err(WalkError::Bad { position: bad, reason }) if check.is_some() && bad == position => {
                 self.rebuild(&*file, &reason)?;
-                self.find_from(&*file, 0, None, offset, extent)
+                self.find_from(&*file, 0, None, offset, extent)?
             }
-            result => result,
-        }
+            result => result?,
+        };
+        within(found, extent)
     }
 
     fn find_from(
@@ -622,10 +634,11 @@ impl Segment {
             }
         }
         let Some(first) = self.find(start)? else { return Ok(None) };
-        let mut walk = Walk::headers(&*file, first.position, self.length());
+        let extent = self.extent();
+        let mut walk = Walk::headers(&*file, first.position, extent.length);
         while let Some(found) = walk.next_batch()? {
             if found.header.max_timestamp >= timestamp && found.header.last_offset() >= from {
-                return Ok(Some(found));
+                return within(Some(found), extent);
             }
         }
         Ok(None)
