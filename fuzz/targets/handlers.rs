@@ -135,11 +135,15 @@ impl House {
         RequestHeader { api_key: key.as_i16(), api_version: version, correlation_id, client_id }.encode(&mut w, false);
         let frame = Bytes::from([w.into_bytes().to_vec(), body].concat());
         let dispatched = self.runtime().block_on(async {
-            match dispatch(self.daemon().broker(), session, frame) {
-                Dispatched::InOrder(work) => settle(in_order(work).await).await,
-                Dispatched::Reply(reply) => settle(reply).await,
-                Dispatched::Silent => Some(None),
-                Dispatched::Close => None,
+            let mut dispatched = dispatch(self.daemon().broker(), session, frame);
+            loop {
+                dispatched = match dispatched {
+                    Dispatched::Heavy(work) | Dispatched::Then(work) => work(),
+                    Dispatched::InOrder(work) => break settle(in_order(work).await).await,
+                    Dispatched::Reply(reply) => break settle(reply).await,
+                    Dispatched::Silent => break Some(None),
+                    Dispatched::Close => break None,
+                }
             }
         });
         let Some(answer) = dispatched else { return false };
