@@ -10,6 +10,7 @@ pub mod log;
 pub mod settings;
 pub mod meta;
 pub mod topics;
+pub mod coordinator;
 pub mod api;
 pub mod server;
 pub mod jobs;

@@ -9,7 +9,7 @@ mod topic;
 mod waiters;
 
 pub use config::{Durability, TopicConfig};
-pub use internal::is_internal;
+pub use internal::{VisitError, is_internal};
 pub use partition::{Acks, AppendError, EpochError, Partition};
 pub use registry::{NewTopic, Opened, Registry, RegistryOptions, TopicError};
 pub use syncs::{SyncPool, Syncable};

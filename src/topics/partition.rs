@@ -235,12 +235,23 @@ impl Partition {
     /// # Errors
     /// `Deleted`, and those of `Log::append`.
     pub fn append(self: &Arc<Self>, batch: &ValidBatch, acks: Acks, now: WallMs) -> Result<Appended, AppendError> {
+        self.append_of(Origin::Client, batch, acks, now)
+    }
+
+    /// Appends what a client or the broker itself wrote.
+    pub(super) fn append_of(
+        self: &Arc<Self>,
+        origin: Origin,
+        batch: &ValidBatch,
+        acks: Acks,
+        now: WallMs,
+    ) -> Result<Appended, AppendError> {
         let config = self.config.load();
         let durable = config.durability == Durability::Sync && (acks == Acks::All || config.sync_every_append);
         let append = Append {
             leader_epoch: self.leader_epoch(),
             acknowledge: if durable { Acknowledge::Durable } else { Acknowledge::Written },
-            origin: Origin::Client,
+            origin,
             now,
         };
         let started = self.shared.clock.monotonic();

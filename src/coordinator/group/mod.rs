@@ -1,0 +1,8 @@
+//! Consumer groups: the classic protocol, the consumer protocol (KIP-848), and committed offsets.
+//!
+//! One `GroupMachine` for each partition of `__consumer_offsets`. `event.rs` is what it is asked and answers, `record.rs` what it
+//! remembers, in Kafka's own records.
+
+pub mod event;
+pub mod record;
+pub mod timers;
