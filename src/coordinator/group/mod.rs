@@ -4,5 +4,6 @@
 //! remembers, in Kafka's own records.
 
 pub mod event;
+pub mod offsets;
 pub mod record;
 pub mod timers;

@@ -1,0 +1,348 @@
+//! Committed offsets of one partition's groups, and those that open transactions hold back.
+//!
+//! Changes in `replay` and `replay_marker` only; everything else looks, and says which records would make a change. Whether a
+//! group lets a member commit is the group's own affair.
+//!
+//! References: Kafka `OffsetMetadataManager.java`, `OffsetAndMetadata.java`; KIP-211 (expiry), KIP-447 (stable offsets).
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::event::{CommitPartition, FetchedPartition, FetchedTopic, GroupError, OffsetCommit, Refusal, TopicRef};
+use super::record::{OffsetCommitValue, Record};
+use crate::base::clock::WallMs;
+use crate::base::ids::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, TopicId, TopicName};
+use crate::coordinator::machine::{At, Marker};
+
+/// One committed offset.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Committed {
+    pub offset: Offset,
+    /// -1: not said.
+    pub leader_epoch: LeaderEpoch,
+    /// Most commits bring none.
+    pub metadata: Option<Box<str>>,
+    pub committed_at: WallMs,
+    /// An end of its own, of a commit that brought a retention time.
+    pub expires_at: Option<WallMs>,
+    /// Zero: not known.
+    pub topic_id: TopicId,
+    /// Where its record stands, to order a transaction's offset against others.
+    recorded_at: Offset,
+}
+
+type Partitions = BTreeMap<i32, Committed>;
+type Topics = BTreeMap<Arc<str>, Partitions>;
+
+/// What a producer's open transaction holds of a group: topic and partition, to what it will be.
+type Pending = HashMap<Arc<str>, Topics>;
+
+/// See the module's comment.
+#[derive(Default)]
+pub struct Offsets {
+    groups: HashMap<Arc<str>, Topics>,
+    pending: HashMap<ProducerId, (ProducerEpoch, Pending)>,
+    /// One copy of each topic's name.
+    names: BTreeSet<Arc<str>>,
+}
+
+/// What expires when.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ExpiryBase {
+    /// Since it was committed.
+    Commit,
+    /// Since the group emptied.
+    Emptied(WallMs),
+}
+
+impl Offsets {
+    /// A record of the log.
+    pub fn replay(&mut self, group: &str, topic: &str, partition: i32, value: Option<OffsetCommitValue>, at: At) {
+        let topic = self.name(topic);
+        match (value, at.transaction) {
+            (Some(value), Some((producer, epoch))) => {
+                let pending = self.pending.entry(producer).or_default();
+                pending.0 = epoch;
+                let group = Arc::from(group);
+                pending.1.entry(group).or_default().entry(topic).or_default().insert(partition, committed(value, at));
+            }
+            (Some(value), None) => self.insert(group, topic, partition, committed(value, at)),
+            (None, _) => {
+                self.remove(group, &topic, partition);
+                for (_, pending) in self.pending.values_mut() {
+                    remove_from(pending, group, &topic, partition);
+                }
+            }
+        }
+    }
+
+    /// The end of a transaction.
+    pub fn replay_marker(&mut self, marker: Marker) {
+        let Some((_, pending)) = self.pending.remove(&marker.producer_id) else { return };
+        if !marker.committed {
+            return;
+        }
+        for (group, topics) in pending {
+            for (topic, partitions) in topics {
+                for (partition, committed) in partitions {
+                    // A plain commit that came later than the transaction's stays.
+                    let later =
+                        self.get(&group, &topic, partition).is_some_and(|now| now.recorded_at > committed.recorded_at);
+                    if !later {
+                        self.insert(&group, Arc::clone(&topic), partition, committed);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A committed offset.
+    pub fn get(&self, group: &str, topic: &str, partition: i32) -> Option<&Committed> {
+        self.groups.get(group)?.get(topic)?.get(&partition)
+    }
+
+    /// True if anything is committed for the group, or held back for it by an open transaction.
+    pub fn has(&self, group: &str) -> bool {
+        self.groups.contains_key(group) || self.pending.values().any(|(_, pending)| pending.contains_key(group))
+    }
+
+    /// Every group with a committed offset.
+    pub fn groups(&self) -> impl Iterator<Item = &str> {
+        self.groups.keys().map(AsRef::as_ref)
+    }
+
+    /// The producers whose open transactions hold offsets of the group.
+    pub fn open_transactions(&self, group: &str) -> Vec<(ProducerId, ProducerEpoch)> {
+        let holds = |(_, (_, pending)): &(&ProducerId, &(ProducerEpoch, Pending))| pending.contains_key(group);
+        self.pending.iter().filter(holds).map(|(id, (epoch, _))| (*id, *epoch)).collect()
+    }
+
+    /// The records of a commit and what becomes of each of its partitions. `metadata_bytes_max`: `offset.metadata.max.bytes`.
+    pub fn commit(
+        request: &OffsetCommit,
+        now: WallMs,
+        metadata_bytes_max: usize,
+    ) -> (Vec<Record>, Vec<Vec<Result<(), GroupError>>>) {
+        let mut records = Vec::new();
+        let mut one = |topic: &TopicRef, asked: &CommitPartition| {
+            if let Some(refused) = asked.refused {
+                return Err(refused.into());
+            }
+            let Some(name) = &topic.name else { return Err(Refusal::UnknownTopicId.into()) };
+            let metadata = asked.metadata.clone().unwrap_or_default();
+            if metadata.len() > metadata_bytes_max {
+                return Err(Refusal::OffsetMetadataTooLarge.into());
+            }
+            let ends = request.retention_ms >= 0;
+            let value = OffsetCommitValue {
+                offset: asked.offset.0,
+                leader_epoch: asked.leader_epoch.0,
+                metadata,
+                commit_timestamp: now.0,
+                expire_timestamp: if ends { now.0.saturating_add(request.retention_ms) } else { -1 },
+                topic_id: topic.id,
+            };
+            let (group, topic) = (request.group.clone(), name.as_str().to_owned());
+            records.push(Record::Offset { group, topic, partition: asked.partition, value: Some(value) });
+            Ok(())
+        };
+        let topics = request.topics.iter();
+        let outcomes =
+            topics.map(|(topic, asked)| asked.iter().map(|partition| one(topic, partition)).collect()).collect();
+        (records, outcomes)
+    }
+
+    /// What is committed for some topics of a group, or for all of them.
+    pub fn fetch(
+        &self,
+        group: &str,
+        topics: Option<&[(TopicRef, Vec<i32>)]>,
+        require_stable: bool,
+    ) -> Vec<FetchedTopic> {
+        match topics {
+            Some(topics) => topics
+                .iter()
+                .map(|(topic, partitions)| FetchedTopic {
+                    topic: topic.clone(),
+                    partitions: partitions.iter().map(|p| self.fetch_one(group, topic, *p, require_stable)).collect(),
+                })
+                .collect(),
+            None => self.fetch_all(group, require_stable),
+        }
+    }
+
+    fn fetch_all(&self, group: &str, require_stable: bool) -> Vec<FetchedTopic> {
+        let Some(topics) = self.groups.get(group) else { return Vec::new() };
+        let fetched = topics.iter().filter_map(|(name, partitions)| {
+            let id = partitions.values().map(|committed| committed.topic_id).find(|id| !id.is_zero());
+            let topic = TopicRef { name: TopicName::parse(name).ok(), id: id.unwrap_or_default() };
+            topic.name.as_ref()?;
+            let partitions =
+                partitions.keys().map(|partition| self.fetch_one(group, &topic, *partition, require_stable)).collect();
+            Some(FetchedTopic { topic, partitions })
+        });
+        fetched.collect()
+    }
+
+    fn fetch_one(&self, group: &str, topic: &TopicRef, partition: i32, require_stable: bool) -> FetchedPartition {
+        let none = |error| FetchedPartition {
+            partition,
+            offset: Offset(-1),
+            leader_epoch: LeaderEpoch(-1),
+            metadata: String::new(),
+            error,
+        };
+        let Some(name) = &topic.name else { return none(Some(Refusal::UnknownTopicId)) };
+        let name = name.as_str();
+        if require_stable && self.is_pending(group, name, partition) {
+            return none(Some(Refusal::UnstableOffsetCommit));
+        }
+        // An offset of an earlier topic of this name is not one of this topic.
+        let is_of = |now: &&Committed| now.topic_id.is_zero() || topic.id.is_zero() || now.topic_id == topic.id;
+        match self.get(group, name, partition).filter(is_of) {
+            Some(committed) => FetchedPartition {
+                partition,
+                offset: committed.offset,
+                leader_epoch: committed.leader_epoch,
+                metadata: committed.metadata.as_deref().unwrap_or_default().to_owned(),
+                error: None,
+            },
+            None => none(None),
+        }
+    }
+
+    /// True if an open transaction will set this offset.
+    pub fn is_pending(&self, group: &str, topic: &str, partition: i32) -> bool {
+        self.pending.values().any(|(_, pending)| {
+            pending.get(group).and_then(|topics| topics.get(topic)).is_some_and(|at| at.contains_key(&partition))
+        })
+    }
+
+    /// Tombstones for some partitions, and what becomes of each; those without an offset are none the worse.
+    pub fn delete(
+        &self,
+        group: &str,
+        topics: &[(TopicName, Vec<i32>)],
+        is_subscribed: impl Fn(&str) -> bool,
+    ) -> (Vec<Record>, Vec<Vec<Result<(), GroupError>>>) {
+        let mut records = Vec::new();
+        let outcomes = topics.iter().map(|(topic, partitions)| {
+            if is_subscribed(topic.as_str()) {
+                return partitions.iter().map(|_| Err(Refusal::GroupSubscribedToTopic.into())).collect();
+            }
+            let there = partitions.iter().filter(|partition| self.get(group, topic.as_str(), **partition).is_some());
+            records.extend(there.map(|partition| tombstone(group, topic.as_str(), *partition)));
+            partitions.iter().map(|_| Ok(())).collect()
+        });
+        let outcomes = outcomes.collect();
+        (records, outcomes)
+    }
+
+    /// Tombstones for all that a group has committed or has pending.
+    pub fn delete_all(&self, group: &str) -> Vec<Record> {
+        let mut gone = BTreeSet::new();
+        let pending = self.pending.values().filter_map(|(_, pending)| pending.get(group));
+        for topics in self.groups.get(group).into_iter().chain(pending) {
+            for (topic, partitions) in topics {
+                gone.extend(partitions.keys().map(|partition| (topic.as_ref(), *partition)));
+            }
+        }
+        gone.into_iter().map(|(topic, partition)| tombstone(group, topic, partition)).collect()
+    }
+
+    /// Tombstones for everything that was committed for topics that no longer exist. `is_gone` is asked with a topic's name
+    /// and the id that a commit was for, which may be zero.
+    pub fn delete_topics(&self, is_gone: impl Fn(&str, TopicId) -> bool) -> Vec<Record> {
+        let mut records = Vec::new();
+        for (group, topics) in &self.groups {
+            for (topic, partitions) in topics {
+                let gone = partitions.iter().filter(|(_, committed)| is_gone(topic, committed.topic_id));
+                records.extend(gone.map(|(partition, _)| tombstone(group, topic, *partition)));
+            }
+        }
+        records
+    }
+
+    /// Tombstones for a group's offsets whose time is over, and whether nothing would be left.
+    pub fn expired(
+        &self,
+        group: &str,
+        now: WallMs,
+        retention_ms: i64,
+        base: ExpiryBase,
+        is_subscribed: impl Fn(&str) -> bool,
+    ) -> (Vec<Record>, bool) {
+        let (mut records, mut left) = (Vec::new(), false);
+        for (topic, partitions) in self.groups.get(group).into_iter().flatten() {
+            let subscribed = is_subscribed(topic);
+            for (partition, committed) in partitions {
+                let since = match base {
+                    ExpiryBase::Commit => committed.committed_at,
+                    ExpiryBase::Emptied(at) => at,
+                };
+                let over = match committed.expires_at {
+                    Some(end) => now >= end,
+                    None => now.0.saturating_sub(since.0) >= retention_ms,
+                };
+                if over && !subscribed && !self.is_pending(group, topic, *partition) {
+                    records.push(tombstone(group, topic, *partition));
+                } else {
+                    left = true;
+                }
+            }
+        }
+        let pending = self.pending.values().any(|(_, pending)| pending.contains_key(group));
+        (records, !left && !pending)
+    }
+
+    fn name(&mut self, topic: &str) -> Arc<str> {
+        if let Some(known) = self.names.get(topic) {
+            return Arc::clone(known);
+        }
+        let name: Arc<str> = Arc::from(topic);
+        self.names.insert(Arc::clone(&name));
+        name
+    }
+
+    fn insert(&mut self, group: &str, topic: Arc<str>, partition: i32, committed: Committed) {
+        if let Some(topics) = self.groups.get_mut(group) {
+            topics.entry(topic).or_default().insert(partition, committed);
+        } else {
+            let topics = BTreeMap::from([(topic, BTreeMap::from([(partition, committed)]))]);
+            self.groups.insert(Arc::from(group), topics);
+        }
+    }
+
+    fn remove(&mut self, group: &str, topic: &str, partition: i32) {
+        remove_from(&mut self.groups, group, topic, partition);
+    }
+}
+
+fn remove_from(groups: &mut HashMap<Arc<str>, Topics>, group: &str, topic: &str, partition: i32) {
+    let Some(topics) = groups.get_mut(group) else { return };
+    if let Some(partitions) = topics.get_mut(topic) {
+        partitions.remove(&partition);
+        if partitions.is_empty() {
+            topics.remove(topic);
+        }
+    }
+    if topics.is_empty() {
+        groups.remove(group);
+    }
+}
+
+fn committed(value: OffsetCommitValue, at: At) -> Committed {
+    Committed {
+        offset: Offset(value.offset),
+        leader_epoch: LeaderEpoch(value.leader_epoch),
+        metadata: (!value.metadata.is_empty()).then(|| value.metadata.into_boxed_str()),
+        committed_at: WallMs(value.commit_timestamp),
+        expires_at: (value.expire_timestamp != -1).then_some(WallMs(value.expire_timestamp)),
+        topic_id: value.topic_id,
+        recorded_at: at.offset,
+    }
+}
+
+fn tombstone(group: &str, topic: &str, partition: i32) -> Record {
+    Record::Offset { group: group.to_owned(), topic: topic.to_owned(), partition, value: None }
+}
