@@ -3,7 +3,14 @@
 //! One `GroupMachine` for each partition of `__consumer_offsets`. `event.rs` is what it is asked and answers, `record.rs` what it
 //! remembers, in Kafka's own records.
 
+pub mod classic;
 pub mod event;
+pub mod machine;
 pub mod offsets;
 pub mod record;
+pub mod scope;
+pub mod subscription;
 pub mod timers;
+
+pub use machine::GroupMachine;
+pub use scope::GroupSettings;

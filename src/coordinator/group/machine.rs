@@ -1,0 +1,411 @@
+//! The groups of one partition of `__consumer_offsets`: finds the group an event is about and lets it decide.
+//!
+//! A group that never was more than a wish (somebody asked for a member id and did not come back) is not remembered and goes
+//! when its last timer does. A group that only ever had offsets committed is its offsets: no state is kept for it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::classic::{ClassicGroup, State};
+use super::event::{
+    DescribedGroup, Event, GroupError, GroupId, Heartbeat, JoinGroup, JoinRefused, LeaveGroup, ListGroups, ListedGroup,
+    OffsetCommit, OffsetDelete, OffsetFetch, Refusal, Reply, SyncGroup,
+};
+use super::offsets::{ExpiryBase, Offsets};
+use super::record::Record;
+use super::scope::{Command, GroupEffects, GroupSettings, Scope, Timer};
+use super::timers::Timers;
+use crate::base::clock::Monotonic;
+use crate::base::ids::{TopicId, TopicName};
+use crate::coordinator::machine::{At, Context, Input, Machine, Marker, Ticket};
+
+/// Tombstones written at a time, so that a big cleaning makes no giant batch and delays nobody.
+const TOMBSTONES_MAX: usize = 5_000;
+
+/// One group.
+#[derive(Debug)]
+enum Group {
+    Classic(ClassicGroup),
+}
+
+/// See the module's comment.
+pub struct GroupMachine {
+    settings: Arc<GroupSettings>,
+    groups: HashMap<GroupId, Group>,
+    offsets: Offsets,
+    timers: Timers<Timer>,
+    /// The log is being read: records make groups. Later groups make records.
+    loading: bool,
+    /// Topics whose offsets are still to be deleted.
+    gone: Vec<(TopicId, TopicName)>,
+}
+
+impl GroupMachine {
+    /// A machine that remembers nothing.
+    pub fn new(settings: Arc<GroupSettings>) -> GroupMachine {
+        GroupMachine {
+            settings,
+            groups: HashMap::new(),
+            offsets: Offsets::default(),
+            timers: Timers::default(),
+            loading: true,
+            gone: Vec::new(),
+        }
+    }
+
+    /// The committed offsets.
+    pub fn offsets(&self) -> &Offsets {
+        &self.offsets
+    }
+
+    /// Groups that are kept in memory.
+    pub fn group_count(&self) -> usize {
+        self.groups.len()
+    }
+
+    fn request(&mut self, ticket: Ticket, event: Event, context: &mut Context<'_>) -> GroupEffects {
+        match event {
+            Event::JoinGroup(request) => self.join(ticket, request, context),
+            Event::SyncGroup(request) => self.sync(ticket, request, context),
+            Event::Heartbeat(request) => self.heartbeat(ticket, &request, context),
+            Event::LeaveGroup(request) => self.leave(ticket, request, context),
+            Event::OffsetCommit(request) => self.commit(ticket, &request, context),
+            Event::OffsetFetch(request) => GroupEffects::reply(ticket, Reply::OffsetFetch(Ok(self.fetch(&request)))),
+            Event::OffsetDelete(request) => self.delete_offsets(ticket, &request),
+            Event::ListGroups(filter) => GroupEffects::reply(ticket, Reply::ListGroups(self.list(&filter))),
+            Event::DescribeGroup(group) => GroupEffects::reply(ticket, Reply::DescribeGroup(self.describe(&group))),
+            Event::DeleteGroup(group) => self.delete(ticket, &group),
+            Event::TopicsDeleted(topics) => {
+                self.gone.extend(topics);
+                self.timers.set(Timer::Gone, context.monotonic);
+                GroupEffects::reply(ticket, Reply::TopicsDeleted)
+            }
+            Event::ConsumerGroupHeartbeat(_) | Event::DescribeConsumerGroup(_) => GroupEffects::default(),
+        }
+    }
+
+    /// Lets a group decide. `None`: there is no such group.
+    fn with_classic<T>(
+        &mut self,
+        id: &str,
+        context: &mut Context<'_>,
+        decide: impl FnOnce(&mut ClassicGroup, &mut Scope<'_, '_>) -> T,
+    ) -> Option<(T, GroupEffects)> {
+        let Group::Classic(group) = self.groups.get_mut(id)?;
+        let mut effects = GroupEffects::default();
+        let mut scope = Scope { context, settings: &self.settings, timers: &mut self.timers, effects: &mut effects };
+        let decided = decide(group, &mut scope);
+        if group.is_nothing() {
+            self.groups.remove(id);
+        }
+        Some((decided, effects))
+    }
+
+    fn join(&mut self, ticket: Ticket, request: JoinGroup, context: &mut Context<'_>) -> GroupEffects {
+        let limits = self.settings.session_timeout_min_ms..=self.settings.session_timeout_max_ms;
+        let known = self.groups.contains_key(&request.group);
+        let refusal = if request.group.is_empty() {
+            Some(Refusal::InvalidGroupId)
+        } else if !limits.contains(&request.session_timeout_ms) {
+            Some(Refusal::InvalidSessionTimeout)
+        } else if !known && !request.member_id.is_empty() {
+            Some(Refusal::UnknownMemberId)
+        } else if !known && self.groups.len() >= self.settings.groups_max {
+            Some(Refusal::CoordinatorNotAvailable)
+        } else {
+            None
+        };
+        if let Some(refusal) = refusal {
+            let refused = JoinRefused { error: refusal.into(), member_id: request.member_id };
+            return GroupEffects::reply(ticket, Reply::JoinGroup(Err(refused)));
+        }
+        let id = request.group.clone();
+        let now = context.wall;
+        self.groups.entry(id.clone()).or_insert_with(|| Group::Classic(ClassicGroup::new(id.clone(), now)));
+        let decided = self.with_classic(&id, context, |group, scope| group.join(scope, ticket, request));
+        decided.map(|((), effects)| effects).unwrap_or_default()
+    }
+
+    fn sync(&mut self, ticket: Ticket, request: SyncGroup, context: &mut Context<'_>) -> GroupEffects {
+        let id = request.group.clone();
+        match self.with_classic(&id, context, |group, scope| group.sync(scope, ticket, request)) {
+            Some(((), effects)) => effects,
+            None => GroupEffects::reply(ticket, Reply::SyncGroup(Err(Refusal::UnknownMemberId.into()))),
+        }
+    }
+
+    fn heartbeat(&mut self, ticket: Ticket, request: &Heartbeat, context: &mut Context<'_>) -> GroupEffects {
+        let decided = self.with_classic(&request.group, context, |group, scope| group.heartbeat(scope, request));
+        let (outcome, mut effects) =
+            decided.unwrap_or_else(|| (Err(Refusal::UnknownMemberId.into()), GroupEffects::default()));
+        effects.replies.push((ticket, Reply::Heartbeat(outcome)));
+        effects
+    }
+
+    fn leave(&mut self, ticket: Ticket, request: LeaveGroup, context: &mut Context<'_>) -> GroupEffects {
+        let id = request.group.clone();
+        let decided = self.with_classic(&id, context, |group, scope| group.leave(scope, request));
+        let (left, mut effects) = match decided {
+            Some((left, effects)) => (Ok(left), effects),
+            None => (Err(Refusal::UnknownMemberId.into()), GroupEffects::default()),
+        };
+        effects.replies.push((ticket, Reply::LeaveGroup(left)));
+        effects
+    }
+
+    fn commit(&mut self, ticket: Ticket, request: &OffsetCommit, context: &mut Context<'_>) -> GroupEffects {
+        let (generation, now) = (request.generation_or_epoch, context.wall);
+        let (member, instance) = (request.member_id.as_str(), request.instance_id.as_deref());
+        let transactional = request.transaction.is_some();
+        let checked = self.with_classic(&request.group, context, |group, scope| {
+            group.check_commit(scope, member, instance, generation, transactional)
+        });
+        let (allowed, mut effects) = checked.unwrap_or_else(|| {
+            // Nobody manages this group: anyone may commit who does not claim to be a member.
+            let allowed = match (generation < 0, request.knows_member_epochs) {
+                (true, _) => Ok(()),
+                (false, true) => Err(Refusal::GroupIdNotFound.into()),
+                (false, false) => Err(Refusal::IllegalGeneration.into()),
+            };
+            (allowed, GroupEffects::default())
+        });
+        let outcomes = match allowed {
+            Ok(()) => {
+                let (records, outcomes) = Offsets::commit(request, now, self.settings.offset_metadata_bytes_max);
+                effects.records.extend(records);
+                effects.transaction = request.transaction;
+                outcomes
+            }
+            Err(error) => {
+                let refused = |partitions: &Vec<_>| partitions.iter().map(|_| Err(error.clone())).collect();
+                request.topics.iter().map(|(_, partitions)| refused(partitions)).collect()
+            }
+        };
+        effects.replies.push((ticket, Reply::OffsetCommit(outcomes)));
+        effects
+    }
+
+    fn fetch(&self, request: &OffsetFetch) -> Vec<super::event::FetchedTopic> {
+        self.offsets.fetch(&request.group, request.topics.as_deref(), request.require_stable)
+    }
+
+    fn delete_offsets(&self, ticket: Ticket, request: &OffsetDelete) -> GroupEffects {
+        let group = self.groups.get(&request.group);
+        let allowed = match group {
+            Some(Group::Classic(group)) => group.check_offset_delete(),
+            None if self.offsets.has(&request.group) => Ok(()),
+            None => Err(not_found(&request.group)),
+        };
+        if let Err(error) = allowed {
+            return GroupEffects::reply(ticket, Reply::OffsetDelete(Err(error)));
+        }
+        let is_subscribed = |topic: &str| match group {
+            Some(Group::Classic(group)) => group.state() != State::Empty && group.is_subscribed(topic),
+            None => false,
+        };
+        let (records, outcomes) = self.offsets.delete(&request.group, &request.topics, is_subscribed);
+        GroupEffects { records, ..GroupEffects::reply(ticket, Reply::OffsetDelete(Ok(outcomes))) }
+    }
+
+    fn list(&self, filter: &ListGroups) -> Vec<ListedGroup> {
+        let simple = self.offsets.groups().filter(|group| !self.groups.contains_key(*group)).map(|group| ListedGroup {
+            group: group.to_owned(),
+            protocol_type: String::new(),
+            state: State::Empty.name(),
+            kind: "classic",
+        });
+        let managed = self.groups.iter().map(|(id, Group::Classic(group))| ListedGroup {
+            group: id.clone(),
+            protocol_type: group.protocol_type().unwrap_or_default().to_owned(),
+            state: group.state().name(),
+            kind: "classic",
+        });
+        let wanted = |wanted: &[String], is: &str| wanted.is_empty() || wanted.contains(&is.to_lowercase());
+        let listed = managed.chain(simple);
+        listed.filter(|group| wanted(&filter.states, group.state) && wanted(&filter.types, group.kind)).collect()
+    }
+
+    fn describe(&self, id: &str) -> Result<DescribedGroup, GroupError> {
+        match self.groups.get(id) {
+            Some(Group::Classic(group)) => Ok(group.describe()),
+            None if self.offsets.has(id) => Ok(DescribedGroup {
+                state: State::Empty.name(),
+                protocol_type: String::new(),
+                protocol: String::new(),
+                members: Vec::new(),
+            }),
+            None => Err(not_found(id)),
+        }
+    }
+
+    fn delete(&self, ticket: Ticket, id: &str) -> GroupEffects {
+        let allowed = match self.groups.get(id) {
+            Some(Group::Classic(group)) => group.check_delete(),
+            None if self.offsets.has(id) => Ok(()),
+            None => Err(not_found(id)),
+        };
+        let mut effects = GroupEffects::default();
+        if allowed.is_ok() {
+            effects.records = self.offsets.delete_all(id);
+            effects.records.extend(self.tombstones(id));
+        }
+        effects.replies.push((ticket, Reply::DeleteGroup(allowed)));
+        effects
+    }
+
+    /// Tombstones of what is remembered of a group besides offsets.
+    fn tombstones(&self, id: &str) -> Vec<Record> {
+        match self.groups.get(id) {
+            Some(Group::Classic(_)) => vec![Record::Group { group: id.to_owned(), value: None }],
+            None => Vec::new(),
+        }
+    }
+
+    fn deadline(&mut self, context: &mut Context<'_>) -> GroupEffects {
+        let mut effects = GroupEffects::default();
+        while let Some(timer) = self.timers.take_due(context.monotonic) {
+            effects.extend(self.timer(&timer, context));
+            if effects.records.len() >= TOMBSTONES_MAX {
+                break;
+            }
+        }
+        effects
+    }
+
+    fn timer(&mut self, timer: &Timer, context: &mut Context<'_>) -> GroupEffects {
+        match timer {
+            Timer::Expiry => self.expire(context),
+            Timer::Gone => self.forget_topics(context),
+            Timer::Session(group, _) | Timer::Join(group) | Timer::Sync(group) => {
+                let decided = self.with_classic(group, context, |group, scope| group.timer(scope, timer));
+                decided.map(|((), effects)| effects).unwrap_or_default()
+            }
+            _ => GroupEffects::default(),
+        }
+    }
+
+    /// Tombstones for offsets and groups whose time is over, and the next look at them.
+    fn expire(&mut self, context: &Context<'_>) -> GroupEffects {
+        let mut effects = GroupEffects::default();
+        let managed = self.groups.keys().map(String::as_str);
+        let simple = self.offsets.groups().filter(|group| !self.groups.contains_key(*group));
+        let mut all = true;
+        for id in managed.chain(simple) {
+            if effects.records.len() >= TOMBSTONES_MAX {
+                all = false;
+                break;
+            }
+            effects.records.extend(self.expire_group(id, context));
+        }
+        let wait = if all { u64::try_from(self.settings.offsets_check_interval_ms).unwrap_or(1).max(1) } else { 0 };
+        let next = context.monotonic.0.saturating_add(Duration::from_millis(wait));
+        self.timers.set(Timer::Expiry, Monotonic(next));
+        effects
+    }
+
+    fn expire_group(&self, id: &str, context: &Context<'_>) -> Vec<Record> {
+        let group = self.groups.get(id);
+        let base = match group {
+            Some(Group::Classic(group)) => group.expiry_base(),
+            None => Some(ExpiryBase::Commit),
+        };
+        let is_subscribed = |topic: &str| match group {
+            Some(Group::Classic(group)) => group.state() != State::Empty && group.is_subscribed(topic),
+            None => false,
+        };
+        let Some(base) = base else { return Vec::new() };
+        let (mut records, all_gone) =
+            self.offsets.expired(id, context.wall, self.settings.offsets_retention_ms, base, is_subscribed);
+        let empty = match group {
+            Some(Group::Classic(group)) => group.is_empty(),
+            None => true,
+        };
+        if all_gone && empty {
+            records.extend(self.tombstones(id));
+        }
+        records
+    }
+
+    /// Tombstones for the offsets of deleted topics, some at a time.
+    fn forget_topics(&mut self, context: &Context<'_>) -> GroupEffects {
+        let is_gone = |name: &str, id: TopicId| {
+            let of = |(gone, gone_name): &(TopicId, TopicName)| {
+                if id.is_zero() { gone_name.as_str() == name } else { *gone == id }
+            };
+            self.gone.iter().any(of)
+        };
+        let mut records = self.offsets.delete_topics(is_gone);
+        if records.len() > TOMBSTONES_MAX {
+            records.truncate(TOMBSTONES_MAX);
+            self.timers.set(Timer::Gone, context.monotonic);
+        } else {
+            self.gone.clear();
+        }
+        GroupEffects { records, ..GroupEffects::default() }
+    }
+}
+
+impl Machine for GroupMachine {
+    type Event = Event;
+    type Record = Record;
+    type Reply = Reply;
+    type Command = Command;
+
+    fn handle(&mut self, input: Input<Event>, context: &mut Context<'_>) -> GroupEffects {
+        match input {
+            Input::Request { ticket, event } => self.request(ticket, event, context),
+            Input::Deadline => self.deadline(context),
+            Input::TopicsChanged => GroupEffects::default(),
+        }
+    }
+
+    fn replay(&mut self, record: Record, at: At) {
+        match record {
+            Record::Offset { group, topic, partition, value } => {
+                self.offsets.replay(&group, &topic, partition, value, at);
+            }
+            Record::Group { group, value: Some(value) }
+                if self.loading => {
+                    let read = ClassicGroup::from_record(group.clone(), &value);
+                    self.groups.insert(group, Group::Classic(read));
+                }
+            Record::Group { group, value: None } => {
+                self.groups.remove(&group);
+            }
+            _ => {}
+        }
+    }
+
+    fn replay_marker(&mut self, marker: Marker, _at: At) {
+        self.offsets.replay_marker(marker);
+    }
+
+    fn loaded(&mut self, context: &mut Context<'_>) -> GroupEffects {
+        self.loading = false;
+        let mut effects = GroupEffects::default();
+        let mut scope = Scope { context, settings: &self.settings, timers: &mut self.timers, effects: &mut effects };
+        for Group::Classic(group) in self.groups.values_mut() {
+            group.loaded(&mut scope);
+        }
+        let interval = Duration::from_millis(u64::try_from(self.settings.offsets_check_interval_ms).unwrap_or(1));
+        self.timers.set(Timer::Expiry, Monotonic(context.monotonic.0.saturating_add(interval)));
+        effects
+    }
+
+    fn next_deadline(&self) -> Option<Monotonic> {
+        self.timers.next()
+    }
+
+    fn encode(record: &Record) -> (Vec<u8>, Option<Vec<u8>>) {
+        record.encode()
+    }
+
+    fn decode(key: &[u8], value: Option<&[u8]>) -> Result<Option<Record>, String> {
+        Record::decode(key, value).map_err(|error| error.to_string())
+    }
+}
+
+fn not_found(id: &str) -> GroupError {
+    GroupError { refusal: Refusal::GroupIdNotFound, message: Some(format!("Group {id} not found.")) }
+}

@@ -1,0 +1,100 @@
+//! What the groups of one machine share while they decide: the clock and the topics, the settings, the timers, the effects so far.
+
+use super::event::{GroupId, Reply};
+use super::record::Record;
+use super::timers::Timers;
+use crate::base::clock::Monotonic;
+use crate::coordinator::machine::{Context, Effects, Ticket};
+use std::time::Duration;
+
+/// The effects of a group machine. It has no commands.
+pub type GroupEffects = Effects<Record, Reply, Command>;
+
+/// What a group machine asks its surroundings to do.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Command {
+    /// The topics that a regular expression matches are to be found beside the machine and brought as an event.
+    ResolveRegex { group: GroupId, regex: String },
+}
+
+/// A name of a timer.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum Timer {
+    /// A classic member's session.
+    Session(GroupId, String),
+    /// The end of a classic group's PreparingRebalance.
+    Join(GroupId),
+    /// Until when a classic group's members must have synced.
+    Sync(GroupId),
+    /// A consumer member's session.
+    ConsumerSession(GroupId, String),
+    /// Until when a consumer member must have given back what it is to give back.
+    ConsumerRebalance(GroupId, String),
+    /// A classic member of a consumer group must have joined again, or synced.
+    ConsumerJoin(GroupId, String),
+    ConsumerSync(GroupId, String),
+    /// A target assignment that was put off (`group.consumer.assignment.interval.ms`).
+    Assignment(GroupId),
+    /// `offsets.retention.check.interval.ms`.
+    Expiry,
+    /// Offsets of deleted topics are to go.
+    Gone,
+}
+
+/// Settings of group coordinators.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct GroupSettings {
+    /// `group.min.session.timeout.ms`, `group.max.session.timeout.ms`.
+    pub session_timeout_min_ms: i32,
+    pub session_timeout_max_ms: i32,
+    /// `group.initial.rebalance.delay.ms`.
+    pub initial_rebalance_delay_ms: i32,
+    /// `group.max.size`.
+    pub classic_size_max: usize,
+    /// `group.consumer.max.size`.
+    pub consumer_size_max: usize,
+    /// `group.consumer.session.timeout.ms`, heartbeat interval; a group's own configuration may replace them.
+    pub consumer_session_timeout_ms: i32,
+    pub consumer_heartbeat_interval_ms: i32,
+    /// `group.consumer.assignment.interval.ms`.
+    pub consumer_assignment_interval_ms: i32,
+    /// `group.consumer.assignors`, the default first.
+    pub consumer_assignors: Vec<String>,
+    /// `group.consumer.migration.policy`.
+    pub upgrade_allowed: bool,
+    pub downgrade_allowed: bool,
+    /// `offset.metadata.max.bytes`.
+    pub offset_metadata_bytes_max: usize,
+    /// `offsets.retention.minutes`, in milliseconds.
+    pub offsets_retention_ms: i64,
+    /// `offsets.retention.check.interval.ms`.
+    pub offsets_check_interval_ms: i64,
+    /// How many groups one partition keeps: bounds what a client that invents group ids can take.
+    pub groups_max: usize,
+}
+
+/// See the module's comment.
+pub struct Scope<'a, 'c> {
+    pub context: &'a mut Context<'c>,
+    pub settings: &'a GroupSettings,
+    pub timers: &'a mut Timers<Timer>,
+    pub effects: &'a mut GroupEffects,
+}
+
+impl Scope<'_, '_> {
+    /// Answers a request.
+    pub fn reply(&mut self, ticket: Ticket, reply: Reply) {
+        self.effects.replies.push((ticket, reply));
+    }
+
+    /// Remembers something.
+    pub fn record(&mut self, record: Record) {
+        self.effects.records.push(record);
+    }
+
+    /// A time so many milliseconds from now; none for negative ones.
+    pub fn after_ms(&self, ms: i32) -> Monotonic {
+        let wait = Duration::from_millis(u64::try_from(ms).unwrap_or(0));
+        Monotonic(self.context.monotonic.0.saturating_add(wait))
+    }
+}
