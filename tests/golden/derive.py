@@ -16,6 +16,11 @@ APIS = """
     Produce Fetch ListOffsets Metadata ApiVersions CreateTopics DeleteTopics InitProducerId OffsetForLeaderEpoch
     DescribeConfigs DescribeLogDirs CreatePartitions DescribeQuorum DescribeCluster DescribeProducers
     ListConfigResources DescribeTopicPartitions
+    FindCoordinator JoinGroup SyncGroup Heartbeat LeaveGroup
+    OffsetCommit OffsetFetch OffsetDelete ListGroups DescribeGroups
+    DeleteGroups ConsumerGroupHeartbeat ConsumerGroupDescribe IncrementalAlterConfigs AlterConfigs
+    DeleteRecords DescribeAcls ElectLeaders AlterPartitionReassignments ListPartitionReassignments
+    UpdateFeatures AlterReplicaLogDirs DescribeClientQuotas DescribeUserScramCredentials
 """.split()
 HEADERS = ["RequestHeader", "ResponseHeader"]
 

@@ -126,7 +126,8 @@ fn kind(of: &str, json: &Json, message: &str) -> Kind {
         "int8" => Kind::Int(1),
         "int16" => Kind::Int(2),
         "int32" => Kind::Int(4),
-        "int64" => Kind::Int(8),
+        // A double is eight bytes, whatever they mean.
+        "int64" | "float64" => Kind::Int(8),
         "uint16" => Kind::Unsigned,
         "uuid" => Kind::Uuid,
         "string" => Kind::Text,

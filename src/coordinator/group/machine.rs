@@ -365,11 +365,10 @@ impl Machine for GroupMachine {
             Record::Offset { group, topic, partition, value } => {
                 self.offsets.replay(&group, &topic, partition, value, at);
             }
-            Record::Group { group, value: Some(value) }
-                if self.loading => {
-                    let read = ClassicGroup::from_record(group.clone(), &value);
-                    self.groups.insert(group, Group::Classic(read));
-                }
+            Record::Group { group, value: Some(value) } if self.loading => {
+                let read = ClassicGroup::from_record(group.clone(), &value);
+                self.groups.insert(group, Group::Classic(read));
+            }
             Record::Group { group, value: None } => {
                 self.groups.remove(&group);
             }

@@ -237,12 +237,14 @@ impl ClassicGroup {
             return;
         }
         if let Some(left) = self.initial_left_ms
-            && std::mem::take(&mut self.newly_joined) && left > 0 {
-                let delay = scope.settings.initial_rebalance_delay_ms.min(left);
-                self.initial_left_ms = Some((left - delay).max(0));
-                let at = scope.after_ms(delay);
-                return scope.timers.set(Timer::Join(self.id.clone()), at);
-            }
+            && std::mem::take(&mut self.newly_joined)
+            && left > 0
+        {
+            let delay = scope.settings.initial_rebalance_delay_ms.min(left);
+            self.initial_left_ms = Some((left - delay).max(0));
+            let at = scope.after_ms(delay);
+            return scope.timers.set(Timer::Join(self.id.clone()), at);
+        }
         self.complete_join(scope);
     }
 
