@@ -26,7 +26,8 @@ use crate::base::metrics::Metrics;
 use crate::base::reserve::Reserve;
 use crate::base::{limits, random};
 use crate::config::exit::Exit;
-use crate::jobs;
+use crate::coordinator::Groups;
+use crate::jobs::{self, Owners};
 use crate::log::{checkpoint, open_files};
 use crate::meta::identity::{self, IdentityError};
 use crate::meta::options::SNAPSHOT_AFTER_BYTES;
@@ -125,9 +126,11 @@ impl Daemon {
         };
         let (registry, opened) = Registry::open(options, is_clean, threads)?;
         say_opened(&opened, is_clean);
-        let jobs = jobs::start(&registry, &settings);
+        let groups = Arc::new(Groups::new(Arc::clone(&registry), Arc::clone(&settings), Arc::clone(&clock)));
+        let owners = Owners { registry, groups };
+        let jobs = jobs::start(&owners, &settings);
 
-        let broker = Arc::new(broker(&settings, registry, clock, metrics, &sockets));
+        let broker = Arc::new(broker(&settings, owners, clock, metrics, &sockets));
         let (stop, stopping) = watch::channel(false);
         let (alive_sender, alive) = mpsc::channel(1);
         let admission = Admission::new(&bounds(&settings, open_files_max));
@@ -161,6 +164,7 @@ impl Daemon {
         self.broker.stopping.store(true, Ordering::Relaxed);
         self.stop.send_replace(true);
         let registry = Arc::clone(&self.broker.registry);
+        self.broker.groups.end();
         registry.wake_all();
         while self.accepting.join_next().await.is_some() {}
         // Every connection holds a sender: the channel closes with the last of them. Those that parked meanwhile are woken.
@@ -312,7 +316,7 @@ fn open_metadata(
 
 fn broker(
     settings: &Arc<Settings>,
-    registry: Arc<Registry>,
+    Owners { registry, groups }: Owners,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
     sockets: &[Bound],
@@ -353,6 +357,7 @@ fn broker(
         complaints: Complaints::new(Arc::clone(&clock)),
         heavy: Heavy::start(processors / 2),
         settings: Arc::clone(settings),
+        groups,
         registry,
         clock,
         metrics,

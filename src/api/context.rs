@@ -14,6 +14,7 @@ use super::heavy::Heavy;
 use super::outcome::Dispatched;
 use crate::base::clock::{Clock, Monotonic};
 use crate::base::metrics::Metrics;
+use crate::coordinator::Groups;
 use crate::settings::Settings;
 use crate::topics::Registry;
 use crate::wire::{ApiKey, RequestHeader};
@@ -25,6 +26,7 @@ pub struct Broker {
     /// Where clients of each listener are sent.
     pub advertised: HashMap<Arc<str>, Advertised>,
     pub registry: Arc<Registry>,
+    pub groups: Arc<Groups>,
     pub settings: Arc<Settings>,
     pub fetch_sessions: FetchSessions,
     pub clock: Arc<dyn Clock>,

@@ -1,6 +1,8 @@
 //! One exhaustive map from every module's errors to Kafka's error codes (decision D9). An error nobody decided about does not
 //! compile here.
 
+use crate::coordinator::group::event;
+use crate::coordinator::shell::ShellError;
 use crate::log::{LogError, ReadError};
 use crate::record::validate::{BatchFault, RecordError, RecordFault, Refusal};
 use crate::topics::{AppendError, EpochError, Partition, TopicError};
@@ -99,4 +101,47 @@ pub fn of_topic(error: &TopicError) -> (ErrorCode, String) {
         TopicError::Stopping => ErrorCode::NOT_CONTROLLER,
     };
     (code, error.to_string())
+}
+
+/// Of a group coordinator that does not answer for itself.
+pub fn of_shell(error: ShellError) -> ErrorCode {
+    match error {
+        ShellError::Loading => ErrorCode::COORDINATOR_LOAD_IN_PROGRESS,
+        ShellError::NotCoordinator => ErrorCode::NOT_COORDINATOR,
+    }
+}
+
+/// Of what a group coordinator refuses.
+pub fn of_group(refusal: event::Refusal) -> ErrorCode {
+    use event::Refusal as R;
+    match refusal {
+        R::CoordinatorNotAvailable => ErrorCode::COORDINATOR_NOT_AVAILABLE,
+        R::NotCoordinator => ErrorCode::NOT_COORDINATOR,
+        R::CoordinatorLoadInProgress => ErrorCode::COORDINATOR_LOAD_IN_PROGRESS,
+        R::InvalidGroupId => ErrorCode::INVALID_GROUP_ID,
+        R::GroupIdNotFound => ErrorCode::GROUP_ID_NOT_FOUND,
+        R::NonEmptyGroup => ErrorCode::NON_EMPTY_GROUP,
+        R::GroupSubscribedToTopic => ErrorCode::GROUP_SUBSCRIBED_TO_TOPIC,
+        R::GroupMaxSizeReached => ErrorCode::GROUP_MAX_SIZE_REACHED,
+        R::UnknownMemberId => ErrorCode::UNKNOWN_MEMBER_ID,
+        R::MemberIdRequired => ErrorCode::MEMBER_ID_REQUIRED,
+        R::FencedInstanceId => ErrorCode::FENCED_INSTANCE_ID,
+        R::IllegalGeneration => ErrorCode::ILLEGAL_GENERATION,
+        R::RebalanceInProgress => ErrorCode::REBALANCE_IN_PROGRESS,
+        R::InconsistentGroupProtocol => ErrorCode::INCONSISTENT_GROUP_PROTOCOL,
+        R::InvalidSessionTimeout => ErrorCode::INVALID_SESSION_TIMEOUT,
+        R::InvalidRequest => ErrorCode::INVALID_REQUEST,
+        R::FencedMemberEpoch => ErrorCode::FENCED_MEMBER_EPOCH,
+        R::StaleMemberEpoch => ErrorCode::STALE_MEMBER_EPOCH,
+        R::UnreleasedInstanceId => ErrorCode::UNRELEASED_INSTANCE_ID,
+        R::UnsupportedAssignor => ErrorCode::UNSUPPORTED_ASSIGNOR,
+        R::InvalidRegularExpression => ErrorCode::INVALID_REGULAR_EXPRESSION,
+        R::OffsetMetadataTooLarge => ErrorCode::OFFSET_METADATA_TOO_LARGE,
+        R::InvalidCommitOffsetSize => ErrorCode::INVALID_COMMIT_OFFSET_SIZE,
+        R::UnknownTopicOrPartition => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+        R::UnknownTopicId => ErrorCode::UNKNOWN_TOPIC_ID,
+        R::UnstableOffsetCommit => ErrorCode::UNSTABLE_OFFSET_COMMIT,
+        R::InvalidProducerEpoch => ErrorCode::INVALID_PRODUCER_EPOCH,
+        R::UnknownServerError => ErrorCode::UNKNOWN_SERVER_ERROR,
+    }
 }

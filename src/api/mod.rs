@@ -12,6 +12,7 @@ use crate::base::limits;
 use crate::wire::{ApiKey, DecodeError, Reader, Request, RequestHeader};
 
 pub mod context;
+pub mod coordinated;
 pub mod errors;
 pub mod heavy;
 pub mod outcome;
@@ -67,6 +68,15 @@ apis! {
      1 "Fetch"                    4..=18,  4..=18,  After  fetch::handle;
      2 "ListOffsets"              1..=11,  1..=11,  After  list_offsets::handle;
      3 "Metadata"                 0..=13,  0..=13,  After  metadata::handle;
+     8 "OffsetCommit"             2..=10,  2..=10,  After  offset_commit::handle;
+     9 "OffsetFetch"              1..=10,  1..=10,  After  offset_fetch::handle;
+    10 "FindCoordinator"          0..=6,   0..=6,   After  find_coordinator::handle;
+    11 "JoinGroup"                0..=9,   0..=9,   After  join_group::handle;
+    12 "Heartbeat"                0..=4,   0..=4,   After  heartbeat::handle;
+    13 "LeaveGroup"               0..=5,   0..=5,   After  leave_group::handle;
+    14 "SyncGroup"                0..=5,   0..=5,   After  sync_group::handle;
+    15 "DescribeGroups"           0..=6,   0..=6,   After  describe_groups::handle;
+    16 "ListGroups"               0..=5,   0..=5,   After  list_groups::handle;
     18 "ApiVersions"              0..=5,   0..=5,   Before api_versions::handle;
     19 "CreateTopics"             2..=7,   2..=7,   After  create_topics::handle;
     20 "DeleteTopics"             1..=6,   1..=6,   After  delete_topics::handle;
@@ -75,6 +85,8 @@ apis! {
     32 "DescribeConfigs"          1..=4,   1..=4,   After  describe_configs::handle;
     35 "DescribeLogDirs"          1..=5,   1..=5,   After  describe_log_dirs::handle;
     37 "CreatePartitions"         0..=3,   0..=3,   After  create_partitions::handle;
+    42 "DeleteGroups"             0..=3,   0..=3,   After  delete_groups::handle;
+    47 "OffsetDelete"             0..=0,   0..=0,   After  offset_delete::handle;
     55 "DescribeQuorum"           0..=2,   0..=2,   After  describe_quorum::handle;
     60 "DescribeCluster"          0..=2,   0..=2,   After  describe_cluster::handle;
     61 "DescribeProducers"        0..=0,   0..=0,   After  describe_producers::handle;

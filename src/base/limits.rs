@@ -126,5 +126,9 @@ const _: () = assert!(2 * WARM_SEGMENTS_MAX <= MAPPED_INDEXES_MAX);
 /// Largest configuration file that is read; the longest useful one has some 30 KiB.
 pub const CONFIG_FILE_BYTES_MAX: u64 = 1024 * 1024;
 
+/// Groups that one partition of `__consumer_offsets` keeps in memory: what a client that invents group ids can take is bounded.
+/// An honest broker has a few hundred in all.
+pub const GROUPS_PER_PARTITION_MAX: usize = 20_000;
+
 const _: () = assert!(BATCH_HEADER_BYTES < DECOMPRESSION_WINDOW_BYTES);
 const _: () = assert!(READ_STEP_BYTES.is_power_of_two());

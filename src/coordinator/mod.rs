@@ -4,7 +4,9 @@
 //! the replay of those records, at run time as after a restart. `shell.rs` is the only file that knows of the runtime.
 
 pub mod group;
+pub mod groups;
 pub mod machine;
 pub mod shell;
 
+pub use groups::Groups;
 pub use machine::{At, Context, Effects, Input, Machine, Marker, Ticket, Topics};

@@ -139,8 +139,7 @@ impl<M: Machine> Shell<M> {
             State::Absent => {
                 *state = State::Loading;
                 drop(state);
-                self.begin_load();
-                return Called::Now(Err(ShellError::Loading));
+                return self.call_after_load(event);
             }
             State::Loading => return Called::Now(Err(ShellError::Loading)),
             State::Ended => return Called::Now(Err(ShellError::NotCoordinator)),
@@ -166,6 +165,21 @@ impl<M: Machine> Shell<M> {
                 self.lose(state);
                 Called::Now(Err(ShellError::NotCoordinator))
             }
+        }
+    }
+
+    /// An empty log is read at once, another beside the runtime: the client tries again.
+    fn call_after_load(self: &Arc<Self>, event: M::Event) -> Called<M::Reply> {
+        let reader = self.partition.reader();
+        if reader.end() > reader.log_start() {
+            self.begin_load();
+            return Called::Now(Err(ShellError::Loading));
+        }
+        self.load_now();
+        if matches!(*self.state.lock(), State::Here(_)) {
+            self.call(event)
+        } else {
+            Called::Now(Err(ShellError::NotCoordinator))
         }
     }
 

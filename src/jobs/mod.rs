@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
+use crate::coordinator::Groups;
 use crate::settings::Settings;
 use crate::topics::Registry;
 
@@ -16,29 +17,37 @@ const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(10);
 /// How often idle producers are looked for (Kafka `producer.id.expiration.check.interval.ms`).
 const PRODUCER_CHECK_INTERVAL: Duration = Duration::from_secs(600);
 
-type Start = fn(Arc<Registry>, &Settings, &mut JoinSet<()>);
+/// What jobs work for.
+#[derive(Clone)]
+pub struct Owners {
+    pub registry: Arc<Registry>,
+    pub groups: Arc<Groups>,
+}
+
+type Start = fn(Owners, &Settings, &mut JoinSet<()>);
 
 /// Every job.
-const JOBS: &[(&str, Start)] = &[("flush", flush), ("checkpoints", checkpoints), ("producers", producers)];
+const JOBS: &[(&str, Start)] =
+    &[("flush", flush), ("checkpoints", checkpoints), ("producers", producers), ("groups", groups)];
 
 /// Starts every job. They end when the set is dropped.
-pub fn start(registry: &Arc<Registry>, settings: &Settings) -> JoinSet<()> {
+pub fn start(owners: &Owners, settings: &Settings) -> JoinSet<()> {
     let mut running = JoinSet::new();
     for (name, start) in JOBS {
         tracing::debug!(job = name, "job started");
-        start(Arc::clone(registry), settings, &mut running);
+        start(owners.clone(), settings, &mut running);
     }
     running
 }
 
 /// Syncs what acks 0 and 1 left in the page cache.
-fn flush(registry: Arc<Registry>, settings: &Settings, running: &mut JoinSet<()>) {
+fn flush(Owners { registry, .. }: Owners, settings: &Settings, running: &mut JoinSet<()>) {
     let interval = Duration::from_millis(u64::try_from(settings.long("durability.interval.ms")).unwrap_or(50));
     running.spawn(async move { registry.flush_written(interval).await });
 }
 
 /// Writes recovery points, high watermarks and log starts, so that the next start after a kill reads little.
-fn checkpoints(registry: Arc<Registry>, _settings: &Settings, running: &mut JoinSet<()>) {
+fn checkpoints(Owners { registry, .. }: Owners, _settings: &Settings, running: &mut JoinSet<()>) {
     running.spawn(async move {
         loop {
             tokio::time::sleep(CHECKPOINT_INTERVAL).await;
@@ -58,7 +67,7 @@ fn checkpoints(registry: Arc<Registry>, _settings: &Settings, running: &mut Join
 }
 
 /// Forgets idle producers, so that their number follows those that live.
-fn producers(registry: Arc<Registry>, _settings: &Settings, running: &mut JoinSet<()>) {
+fn producers(Owners { registry, .. }: Owners, _settings: &Settings, running: &mut JoinSet<()>) {
     running.spawn(async move {
         loop {
             tokio::time::sleep(PRODUCER_CHECK_INTERVAL).await;
@@ -68,6 +77,17 @@ fn producers(registry: Arc<Registry>, _settings: &Settings, running: &mut JoinSe
                 Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
                 Err(_) => return,
             }
+        }
+    });
+}
+
+/// Reads what groups have left, then tells their coordinators of topics that change.
+fn groups(Owners { registry, groups }: Owners, _settings: &Settings, running: &mut JoinSet<()>) {
+    running.spawn(async move {
+        groups.load().await;
+        let mut editions = registry.editions();
+        while editions.changed().await.is_ok() {
+            groups.topics_changed();
         }
     });
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::config::TopicConfig;
 use super::partition::{AbortOnPanic, DirtyList, Partition, Seldom, Shared};
@@ -124,6 +124,10 @@ pub struct Registry {
     /// Ids that are ours to give out.
     producer_ids: Mutex<Range<i64>>,
     metadata_poisoned: Notify,
+    /// Counts changes of topics and partition counts.
+    edition: watch::Sender<u64>,
+    /// Topics that were deleted and that coordinators have not been told of.
+    deleted: Mutex<Vec<(TopicId, TopicName)>>,
 }
 
 #[derive(Default)]
@@ -170,6 +174,8 @@ impl Registry {
             checkpoints: Mutex::new(()),
             producer_ids: Mutex::new(0..0),
             metadata_poisoned: Notify::new(),
+            edition: watch::Sender::new(0),
+            deleted: Mutex::default(),
         }
     }
 
@@ -191,6 +197,21 @@ impl Registry {
     /// The metadata as of now.
     pub fn image(&self) -> Arc<Image> {
         self.store.image()
+    }
+
+    /// Rises with every change of topics or partition counts.
+    pub fn edition(&self) -> u64 {
+        *self.edition.borrow()
+    }
+
+    /// Follows the changes of topics and partition counts.
+    pub fn editions(&self) -> watch::Receiver<u64> {
+        self.edition.subscribe()
+    }
+
+    /// The topics that were deleted since the last call.
+    pub fn take_deleted(&self) -> Vec<(TopicId, TopicName)> {
+        std::mem::take(&mut self.deleted.lock())
     }
 
     pub fn store(&self) -> &Arc<Store> {
@@ -262,6 +283,7 @@ impl Registry {
         let show = |draft: Draft| {
             self.show(&draft.topic, draft.made);
             self.index.write().insert(&draft.topic);
+            self.edition.send_modify(|edition| *edition += 1);
             tracing::info!(topic = %draft.topic.name(), partitions = draft.topic.partition_count(), "topic created");
             draft.topic
         };
@@ -326,6 +348,7 @@ impl Registry {
             return Err(error);
         }
         self.show(topic, made);
+        self.edition.send_modify(|edition| *edition += 1);
         tracing::info!(topic = %topic.name(), partitions = count, "partitions added");
         Ok(())
     }
@@ -412,10 +435,12 @@ impl Registry {
         let mut leftovers = Vec::new();
         for topic in deleted() {
             self.index.write().remove(topic);
+            self.deleted.lock().push((topic.id(), topic.name().clone()));
             let delay = Duration::from_millis(topic.config().load().file_delete_delay_ms);
             leftovers.push((delay, self.rename_deleted(topic, &mut random)));
             tracing::info!(topic = %topic.name(), "topic deleted");
         }
+        self.edition.send_modify(|edition| *edition += 1);
         if let Err(error) = self.disk.sync_folder(&self.data_dir) {
             tracing::warn!(%error, "sync data directory after deletion");
         }

@@ -4,7 +4,9 @@ use super::event::{GroupId, Reply};
 use super::record::Record;
 use super::timers::Timers;
 use crate::base::clock::Monotonic;
+use crate::base::limits::GROUPS_PER_PARTITION_MAX;
 use crate::coordinator::machine::{Context, Effects, Ticket};
+use crate::settings::Settings;
 use std::time::Duration;
 
 /// The effects of a group machine. It has no commands.
@@ -71,6 +73,31 @@ pub struct GroupSettings {
     pub offsets_check_interval_ms: i64,
     /// How many groups one partition keeps: bounds what a client that invents group ids can take.
     pub groups_max: usize,
+}
+
+impl GroupSettings {
+    /// What the broker's configuration says.
+    pub fn of(settings: &Settings) -> GroupSettings {
+        let size = |name: &str| usize::try_from(settings.int(name)).unwrap_or(usize::MAX);
+        let policy = settings.string("group.consumer.migration.policy").to_lowercase();
+        GroupSettings {
+            session_timeout_min_ms: settings.int("group.min.session.timeout.ms"),
+            session_timeout_max_ms: settings.int("group.max.session.timeout.ms"),
+            initial_rebalance_delay_ms: settings.int("group.initial.rebalance.delay.ms"),
+            classic_size_max: size("group.max.size"),
+            consumer_size_max: size("group.consumer.max.size"),
+            consumer_session_timeout_ms: settings.int("group.consumer.session.timeout.ms"),
+            consumer_heartbeat_interval_ms: settings.int("group.consumer.heartbeat.interval.ms"),
+            consumer_assignment_interval_ms: settings.int("group.consumer.assignment.interval.ms"),
+            consumer_assignors: settings.list("group.consumer.assignors"),
+            upgrade_allowed: matches!(&*policy, "upgrade" | "bidirectional"),
+            downgrade_allowed: matches!(&*policy, "downgrade" | "bidirectional"),
+            offset_metadata_bytes_max: size("offset.metadata.max.bytes"),
+            offsets_retention_ms: i64::from(settings.int("offsets.retention.minutes")).saturating_mul(60_000),
+            offsets_check_interval_ms: settings.long("offsets.retention.check.interval.ms"),
+            groups_max: GROUPS_PER_PARTITION_MAX,
+        }
+    }
 }
 
 /// See the module's comment.
