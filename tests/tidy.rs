@@ -43,6 +43,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("getrandom", &["base/random.rs"]),
     ("lz4", &["record/compression"]),
     ("memmap2", &["log/mapped.rs"]),
+    ("regex", &["coordinator/group/consumer/regex.rs"]),
     ("parking_lot", &[""]),
     ("rustix", &["base/disk.rs", "base/disk/", "server/respond.rs", "api/heavy.rs"]),
     ("serde", &["config/", "main.rs"]),

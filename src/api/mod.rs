@@ -90,6 +90,8 @@ apis! {
     55 "DescribeQuorum"           0..=2,   0..=2,   After  describe_quorum::handle;
     60 "DescribeCluster"          0..=2,   0..=2,   After  describe_cluster::handle;
     61 "DescribeProducers"        0..=0,   0..=0,   After  describe_producers::handle;
+    68 "ConsumerGroupHeartbeat"   0..=1,   0..=1,   After  consumer_group_heartbeat::handle;
+    69 "ConsumerGroupDescribe"    0..=1,   0..=1,   After  consumer_group_describe::handle;
     74 "ListConfigResources"      0..=1,   0..=1,   After  list_config_resources::handle;
     75 "DescribeTopicPartitions"  0..=0,   0..=0,   After  describe_topic_partitions::handle;
 }

@@ -8,9 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::classic::{ClassicGroup, State};
+use super::consumer::{ConsumerGroup, heartbeat};
 use super::event::{
-    DescribedGroup, Event, GroupError, GroupId, Heartbeat, JoinGroup, JoinRefused, LeaveGroup, ListGroups, ListedGroup,
-    OffsetCommit, OffsetDelete, OffsetFetch, Refusal, Reply, SyncGroup,
+    ConsumerGroupHeartbeat, ConsumerHeartbeatAnswer, DescribedConsumerGroup, DescribedGroup, Event, FetchedTopic,
+    GroupError, GroupId, Heartbeat, JoinGroup, JoinRefused, LeaveGroup, ListGroups, ListedGroup, OffsetCommit,
+    OffsetDelete, OffsetFetch, Refusal, Reply, SyncGroup,
 };
 use super::offsets::{ExpiryBase, Offsets};
 use super::record::Record;
@@ -27,6 +29,31 @@ const TOMBSTONES_MAX: usize = 5_000;
 #[derive(Debug)]
 enum Group {
     Classic(ClassicGroup),
+    Consumer(ConsumerGroup),
+}
+
+impl Group {
+    fn is_subscribed(&self, topic: &str) -> bool {
+        match self {
+            Group::Classic(group) => group.state() != State::Empty && group.is_subscribed(topic),
+            Group::Consumer(group) => group.is_subscribed(topic),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        match self {
+            Group::Classic(group) => group.is_empty(),
+            Group::Consumer(group) => group.is_empty(),
+        }
+    }
+
+    fn listed(&self, id: &str) -> ListedGroup {
+        let (protocol_type, state, kind) = match self {
+            Group::Classic(group) => (group.protocol_type().unwrap_or_default(), group.state().name(), "classic"),
+            Group::Consumer(group) => ("consumer", group.state_name(), "consumer"),
+        };
+        ListedGroup { group: id.to_owned(), protocol_type: protocol_type.to_owned(), state, kind }
+    }
 }
 
 /// See the module's comment.
@@ -71,7 +98,7 @@ impl GroupMachine {
             Event::Heartbeat(request) => self.heartbeat(ticket, &request, context),
             Event::LeaveGroup(request) => self.leave(ticket, request, context),
             Event::OffsetCommit(request) => self.commit(ticket, &request, context),
-            Event::OffsetFetch(request) => GroupEffects::reply(ticket, Reply::OffsetFetch(Ok(self.fetch(&request)))),
+            Event::OffsetFetch(request) => GroupEffects::reply(ticket, Reply::OffsetFetch(self.fetch(&request))),
             Event::OffsetDelete(request) => self.delete_offsets(ticket, &request),
             Event::ListGroups(filter) => GroupEffects::reply(ticket, Reply::ListGroups(self.list(&filter))),
             Event::DescribeGroup(group) => GroupEffects::reply(ticket, Reply::DescribeGroup(self.describe(&group))),
@@ -81,7 +108,10 @@ impl GroupMachine {
                 self.timers.set(Timer::Gone, context.monotonic);
                 GroupEffects::reply(ticket, Reply::TopicsDeleted)
             }
-            Event::ConsumerGroupHeartbeat(_) | Event::DescribeConsumerGroup(_) => GroupEffects::default(),
+            Event::ConsumerGroupHeartbeat(request) => self.consumer_heartbeat(ticket, &request, context),
+            Event::DescribeConsumerGroup(group) => {
+                GroupEffects::reply(ticket, Reply::DescribeConsumerGroup(self.describe_consumer(&group, context)))
+            }
         }
     }
 
@@ -92,7 +122,7 @@ impl GroupMachine {
         context: &mut Context<'_>,
         decide: impl FnOnce(&mut ClassicGroup, &mut Scope<'_, '_>) -> T,
     ) -> Option<(T, GroupEffects)> {
-        let Group::Classic(group) = self.groups.get_mut(id)?;
+        let Group::Classic(group) = self.groups.get_mut(id)? else { return None };
         let mut effects = GroupEffects::default();
         let mut scope = Scope { context, settings: &self.settings, timers: &mut self.timers, effects: &mut effects };
         let decided = decide(group, &mut scope);
@@ -122,9 +152,111 @@ impl GroupMachine {
         }
         let id = request.group.clone();
         let now = context.wall;
+        let mut effects = GroupEffects::default();
+        if let Some(Group::Consumer(group)) = self.groups.get(&id) {
+            if !group.is_empty() {
+                let refused =
+                    JoinRefused { error: Refusal::InconsistentGroupProtocol.into(), member_id: request.member_id };
+                return GroupEffects::reply(ticket, Reply::JoinGroup(Err(refused)));
+            }
+            // Nobody is in it: it begins anew in the other protocol.
+            effects.records = group.tombstones();
+            self.groups.remove(&id);
+        }
         self.groups.entry(id.clone()).or_insert_with(|| Group::Classic(ClassicGroup::new(id.clone(), now)));
         let decided = self.with_classic(&id, context, |group, scope| group.join(scope, ticket, request));
-        decided.map(|((), effects)| effects).unwrap_or_default()
+        if let Some(((), joined)) = decided {
+            effects.extend(joined);
+        }
+        effects
+    }
+
+    fn consumer_heartbeat(
+        &mut self,
+        ticket: Ticket,
+        request: &ConsumerGroupHeartbeat,
+        context: &mut Context<'_>,
+    ) -> GroupEffects {
+        let mut effects = GroupEffects::default();
+        let answer = self.consumer_answer(request, context, &mut effects);
+        if answer.is_err() {
+            effects.records.clear();
+        }
+        effects.replies.push((ticket, Reply::ConsumerGroupHeartbeat(answer)));
+        effects
+    }
+
+    fn consumer_answer(
+        &mut self,
+        request: &ConsumerGroupHeartbeat,
+        context: &mut Context<'_>,
+        effects: &mut GroupEffects,
+    ) -> Result<ConsumerHeartbeatAnswer, GroupError> {
+        heartbeat::check(request, &self.settings.consumer_assignors)?;
+        let id = &request.group;
+        let joins = request.member_epoch == 0;
+        let fresh;
+        let group = match self.groups.get(id) {
+            Some(Group::Consumer(group)) => group,
+            Some(Group::Classic(group)) if joins && group.is_empty() => {
+                effects.records.push(Record::Group { group: id.clone(), value: None });
+                fresh = ConsumerGroup::new(id.clone());
+                &fresh
+            }
+            Some(Group::Classic(_)) => {
+                return Err(GroupError {
+                    refusal: Refusal::GroupIdNotFound,
+                    message: Some(format!("Group {id} is not a consumer group.")),
+                });
+            }
+            None if joins && self.groups.len() < self.settings.groups_max => {
+                fresh = ConsumerGroup::new(id.clone());
+                &fresh
+            }
+            None if joins => return Err(Refusal::CoordinatorNotAvailable.into()),
+            None => {
+                return Err(GroupError {
+                    refusal: Refusal::GroupIdNotFound,
+                    message: Some(format!("Consumer group {id} not found.")),
+                });
+            }
+        };
+        let mut scope = Scope { context, settings: &self.settings, timers: &mut self.timers, effects };
+        group.heartbeat(&mut scope, request)
+    }
+
+    fn describe_consumer(&self, id: &str, context: &Context<'_>) -> Result<DescribedConsumerGroup, GroupError> {
+        match self.groups.get(id) {
+            Some(Group::Consumer(group)) => Ok(group.describe(context.topics, &self.settings.consumer_assignors)),
+            Some(Group::Classic(_)) => Err(GroupError {
+                refusal: Refusal::GroupIdNotFound,
+                message: Some(format!("Group {id} is not a consumer group.")),
+            }),
+            None => Err(not_found(id)),
+        }
+    }
+
+    /// Lets a consumer group act on a timer.
+    fn consumer_timer(&mut self, id: &str, timer: &Timer, context: &mut Context<'_>) -> GroupEffects {
+        let mut effects = GroupEffects::default();
+        if let Some(Group::Consumer(group)) = self.groups.get(id) {
+            let mut scope =
+                Scope { context, settings: &self.settings, timers: &mut self.timers, effects: &mut effects };
+            group.timer(&mut scope, timer);
+        }
+        effects
+    }
+
+    fn topics_changed(&mut self, context: &mut Context<'_>) -> GroupEffects {
+        let mut effects = GroupEffects::default();
+        for group in self.groups.values() {
+            if let Group::Consumer(group) = group {
+                let mut scope =
+                    Scope { context, settings: &self.settings, timers: &mut self.timers, effects: &mut effects };
+                group.topics_changed(&mut scope);
+            }
+        }
+        effects
     }
 
     fn sync(&mut self, ticket: Ticket, request: SyncGroup, context: &mut Context<'_>) -> GroupEffects {
@@ -158,9 +290,14 @@ impl GroupMachine {
         let (generation, now) = (request.generation_or_epoch, context.wall);
         let (member, instance) = (request.member_id.as_str(), request.instance_id.as_deref());
         let transactional = request.transaction.is_some();
-        let checked = self.with_classic(&request.group, context, |group, scope| {
-            group.check_commit(scope, member, instance, generation, transactional)
-        });
+        let checked = match self.groups.get(&request.group) {
+            Some(Group::Consumer(group)) => {
+                Some((group.check_commit(member, generation, transactional), GroupEffects::default()))
+            }
+            _ => self.with_classic(&request.group, context, |group, scope| {
+                group.check_commit(scope, member, instance, generation, transactional)
+            }),
+        };
         let (allowed, mut effects) = checked.unwrap_or_else(|| {
             // Nobody manages this group: anyone may commit who does not claim to be a member.
             let allowed = match (generation < 0, request.knows_member_epochs) {
@@ -186,24 +323,27 @@ impl GroupMachine {
         effects
     }
 
-    fn fetch(&self, request: &OffsetFetch) -> Vec<super::event::FetchedTopic> {
-        self.offsets.fetch(&request.group, request.topics.as_deref(), request.require_stable)
+    fn fetch(&self, request: &OffsetFetch) -> Result<Vec<FetchedTopic>, GroupError> {
+        if let (Some(Group::Consumer(group)), Some((member, epoch))) =
+            (self.groups.get(&request.group), &request.member)
+        {
+            group.check_fetch(member, *epoch)?;
+        }
+        Ok(self.offsets.fetch(&request.group, request.topics.as_deref(), request.require_stable))
     }
 
     fn delete_offsets(&self, ticket: Ticket, request: &OffsetDelete) -> GroupEffects {
         let group = self.groups.get(&request.group);
         let allowed = match group {
             Some(Group::Classic(group)) => group.check_offset_delete(),
+            Some(Group::Consumer(_)) => Ok(()),
             None if self.offsets.has(&request.group) => Ok(()),
             None => Err(not_found(&request.group)),
         };
         if let Err(error) = allowed {
             return GroupEffects::reply(ticket, Reply::OffsetDelete(Err(error)));
         }
-        let is_subscribed = |topic: &str| match group {
-            Some(Group::Classic(group)) => group.state() != State::Empty && group.is_subscribed(topic),
-            None => false,
-        };
+        let is_subscribed = |topic: &str| group.is_some_and(|group| group.is_subscribed(topic));
         let (records, outcomes) = self.offsets.delete(&request.group, &request.topics, is_subscribed);
         GroupEffects { records, ..GroupEffects::reply(ticket, Reply::OffsetDelete(Ok(outcomes))) }
     }
@@ -215,12 +355,7 @@ impl GroupMachine {
             state: State::Empty.name(),
             kind: "classic",
         });
-        let managed = self.groups.iter().map(|(id, Group::Classic(group))| ListedGroup {
-            group: id.clone(),
-            protocol_type: group.protocol_type().unwrap_or_default().to_owned(),
-            state: group.state().name(),
-            kind: "classic",
-        });
+        let managed = self.groups.iter().map(|(id, group)| group.listed(id));
         let wanted = |wanted: &[String], is: &str| wanted.is_empty() || wanted.contains(&is.to_lowercase());
         let listed = managed.chain(simple);
         listed.filter(|group| wanted(&filter.states, group.state) && wanted(&filter.types, group.kind)).collect()
@@ -229,6 +364,10 @@ impl GroupMachine {
     fn describe(&self, id: &str) -> Result<DescribedGroup, GroupError> {
         match self.groups.get(id) {
             Some(Group::Classic(group)) => Ok(group.describe()),
+            Some(Group::Consumer(_)) => Err(GroupError {
+                refusal: Refusal::GroupIdNotFound,
+                message: Some(format!("Group {id} is not a classic group.")),
+            }),
             None if self.offsets.has(id) => Ok(DescribedGroup {
                 state: State::Empty.name(),
                 protocol_type: String::new(),
@@ -242,6 +381,8 @@ impl GroupMachine {
     fn delete(&self, ticket: Ticket, id: &str) -> GroupEffects {
         let allowed = match self.groups.get(id) {
             Some(Group::Classic(group)) => group.check_delete(),
+            Some(Group::Consumer(group)) if group.is_empty() => Ok(()),
+            Some(Group::Consumer(_)) => Err(Refusal::NonEmptyGroup.into()),
             None if self.offsets.has(id) => Ok(()),
             None => Err(not_found(id)),
         };
@@ -258,6 +399,7 @@ impl GroupMachine {
     fn tombstones(&self, id: &str) -> Vec<Record> {
         match self.groups.get(id) {
             Some(Group::Classic(_)) => vec![Record::Group { group: id.to_owned(), value: None }],
+            Some(Group::Consumer(group)) => group.tombstones(),
             None => Vec::new(),
         }
     }
@@ -280,6 +422,9 @@ impl GroupMachine {
             Timer::Session(group, _) | Timer::Join(group) | Timer::Sync(group) => {
                 let decided = self.with_classic(group, context, |group, scope| group.timer(scope, timer));
                 decided.map(|((), effects)| effects).unwrap_or_default()
+            }
+            Timer::ConsumerSession(group, _) | Timer::ConsumerRebalance(group, _) => {
+                self.consumer_timer(group, timer, context)
             }
             _ => GroupEffects::default(),
         }
@@ -308,23 +453,28 @@ impl GroupMachine {
         let group = self.groups.get(id);
         let base = match group {
             Some(Group::Classic(group)) => group.expiry_base(),
-            None => Some(ExpiryBase::Commit),
+            Some(Group::Consumer(_)) | None => Some(ExpiryBase::Commit),
         };
-        let is_subscribed = |topic: &str| match group {
-            Some(Group::Classic(group)) => group.state() != State::Empty && group.is_subscribed(topic),
-            None => false,
-        };
+        let is_subscribed = |topic: &str| group.is_some_and(|group| group.is_subscribed(topic));
         let Some(base) = base else { return Vec::new() };
         let (mut records, all_gone) =
             self.offsets.expired(id, context.wall, self.settings.offsets_retention_ms, base, is_subscribed);
-        let empty = match group {
-            Some(Group::Classic(group)) => group.is_empty(),
-            None => true,
-        };
-        if all_gone && empty {
+        if all_gone && group.is_none_or(Group::is_empty) {
             records.extend(self.tombstones(id));
         }
         records
+    }
+
+    /// A record of a consumer group. One that has nothing of its own left is none.
+    fn replay_consumer(&mut self, record: Record) {
+        let id = record.group().to_owned();
+        let makes = matches!(&record, Record::ConsumerGroup { .. } | Record::Member { value: Some(_), .. });
+        if makes && !matches!(self.groups.get(&id), Some(Group::Consumer(_))) {
+            self.groups.insert(id.clone(), Group::Consumer(ConsumerGroup::new(id.clone())));
+        }
+        if let Some(Group::Consumer(group)) = self.groups.get_mut(&id) {
+            group.replay(record);
+        }
     }
 
     /// Tombstones for the offsets of deleted topics, some at a time.
@@ -356,7 +506,7 @@ impl Machine for GroupMachine {
         match input {
             Input::Request { ticket, event } => self.request(ticket, event, context),
             Input::Deadline => self.deadline(context),
-            Input::TopicsChanged => GroupEffects::default(),
+            Input::TopicsChanged => self.topics_changed(context),
         }
     }
 
@@ -370,9 +520,16 @@ impl Machine for GroupMachine {
                 self.groups.insert(group, Group::Classic(read));
             }
             Record::Group { group, value: None } => {
-                self.groups.remove(&group);
+                if matches!(self.groups.get(&group), Some(Group::Classic(_))) {
+                    self.groups.remove(&group);
+                }
             }
-            _ => {}
+            Record::ConsumerGroup { group, value: None } => {
+                if matches!(self.groups.get(&group), Some(Group::Consumer(_))) {
+                    self.groups.remove(&group);
+                }
+            }
+            record => self.replay_consumer(record),
         }
     }
 
@@ -384,8 +541,11 @@ impl Machine for GroupMachine {
         self.loading = false;
         let mut effects = GroupEffects::default();
         let mut scope = Scope { context, settings: &self.settings, timers: &mut self.timers, effects: &mut effects };
-        for Group::Classic(group) in self.groups.values_mut() {
-            group.loaded(&mut scope);
+        for group in self.groups.values_mut() {
+            match group {
+                Group::Classic(group) => group.loaded(&mut scope),
+                Group::Consumer(group) => group.loaded(&mut scope),
+            }
         }
         let interval = Duration::from_millis(u64::try_from(self.settings.offsets_check_interval_ms).unwrap_or(1));
         self.timers.set(Timer::Expiry, Monotonic(context.monotonic.0.saturating_add(interval)));

@@ -3,7 +3,9 @@
 //! One `GroupMachine` for each partition of `__consumer_offsets`. `event.rs` is what it is asked and answers, `record.rs` what it
 //! remembers, in Kafka's own records.
 
+pub mod assignor;
 pub mod classic;
+pub mod consumer;
 pub mod event;
 pub mod machine;
 pub mod offsets;
