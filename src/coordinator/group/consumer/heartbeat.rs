@@ -63,7 +63,6 @@ impl ConsumerGroup {
     }
 
     fn stay(&self, scope: &mut Scope<'_, '_>, request: &ConsumerGroupHeartbeat) -> Answer {
-        let joins = request.member_epoch == 0;
         let full = self.members.len() >= scope.settings.consumer_size_max;
         if full && !self.members.contains_key(&request.member_id) {
             let message =
