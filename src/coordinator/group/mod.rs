@@ -16,3 +16,6 @@ pub mod timers;
 
 pub use machine::GroupMachine;
 pub use scope::GroupSettings;
+
+#[cfg(test)]
+mod tests;

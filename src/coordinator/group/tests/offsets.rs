@@ -1,0 +1,154 @@
+//! Committed offsets.
+
+use super::*;
+use crate::base::ids::{ProducerEpoch, ProducerId};
+use crate::coordinator::group::event::{GroupError, OffsetDelete, Refusal};
+use crate::coordinator::machine::Marker;
+
+const HOUR_MS: u64 = 3_600_000;
+
+fn outcome(rig: &mut Rig, request: OffsetCommit) -> Result<(), GroupError> {
+    match rig.call(Event::OffsetCommit(request)) {
+        Reply::OffsetCommit(mut outcomes) => outcomes.remove(0).remove(0),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Topic, partition and offset of all that is committed.
+fn committed(rig: &mut Rig, group: &str) -> Vec<(String, i32, i64)> {
+    let Reply::OffsetFetch(Ok(topics)) = rig.call(Event::OffsetFetch(fetch(group))) else { panic!("no offsets") };
+    let mut all = Vec::new();
+    for topic in topics {
+        let name = topic.topic.name.expect("a name").to_string();
+        all.extend(
+            topic.partitions.into_iter().map(|partition| (name.clone(), partition.partition, partition.offset.0)),
+        );
+    }
+    all
+}
+
+#[test]
+fn a_simple_consumer_commits_without_a_group() {
+    let mut rig = Rig::new();
+    assert_eq!(outcome(&mut rig, commit("g", "", -1, "t", 0, 7)), Ok(()));
+    assert_eq!(committed(&mut rig, "g"), [("t".to_owned(), 0, 7)]);
+    rig.restart();
+    assert_eq!(committed(&mut rig, "g"), [("t".to_owned(), 0, 7)]);
+    assert_eq!(rig.machine.group_count(), 0);
+}
+
+#[test]
+fn who_claims_to_be_a_member_must_be_one() {
+    let mut rig = Rig::new();
+    let error = outcome(&mut rig, commit("g", "m", 3, "t", 0, 7)).expect_err("no such group");
+    assert_eq!(error.refusal, Refusal::GroupIdNotFound);
+    let old = OffsetCommit { knows_member_epochs: false, ..commit("g", "m", 3, "t", 0, 7) };
+    assert_eq!(outcome(&mut rig, old).expect_err("no such group").refusal, Refusal::IllegalGeneration);
+
+    let Reply::JoinGroup(Ok(joined)) = rig.call(Event::JoinGroup(join("g", ""))) else { panic!("not joined") };
+    let id = joined.member_id;
+    assert_eq!(
+        outcome(&mut rig, commit("g", &id, 1, "t", 0, 7)).expect_err("not synced").refusal,
+        Refusal::RebalanceInProgress
+    );
+    rig.call(Event::SyncGroup(sync("g", &id, 1, &[])));
+    assert_eq!(outcome(&mut rig, commit("g", &id, 1, "t", 0, 7)), Ok(()));
+    assert_eq!(outcome(&mut rig, commit("g", &id, 0, "t", 0, 8)).expect_err("old").refusal, Refusal::IllegalGeneration);
+    assert_eq!(
+        outcome(&mut rig, commit("g", "x", 1, "t", 0, 8)).expect_err("stranger").refusal,
+        Refusal::UnknownMemberId
+    );
+    assert_eq!(
+        outcome(&mut rig, commit("g", "", -1, "t", 0, 8)).expect_err("nobody").refusal,
+        Refusal::UnknownMemberId
+    );
+    assert_eq!(committed(&mut rig, "g"), [("t".to_owned(), 0, 7)]);
+}
+
+#[test]
+fn metadata_has_a_limit() {
+    let mut rig = Rig::new();
+    let mut long = commit("g", "", -1, "t", 0, 7);
+    long.topics[0].1[0].metadata = Some("x".repeat(4097));
+    assert_eq!(outcome(&mut rig, long).expect_err("too long").refusal, Refusal::OffsetMetadataTooLarge);
+    assert!(rig.log.is_empty());
+}
+
+#[test]
+fn offsets_expire_from_the_moment_the_group_empties() {
+    let mut rig = Rig::with(|settings| settings.offsets_retention_ms = 24 * 3_600_000);
+    let Reply::JoinGroup(Ok(joined)) = rig.call(Event::JoinGroup(join("g", ""))) else { panic!("not joined") };
+    let id = joined.member_id;
+    rig.call(Event::SyncGroup(sync("g", &id, 1, &[])));
+    outcome(&mut rig, commit("g", &id, 1, "t", 0, 7)).expect("committed");
+    for _ in 0..48 * 720 {
+        rig.pass(5_000);
+        rig.call(Event::Heartbeat(heartbeat("g", &id, 1)));
+    }
+    assert_eq!(committed(&mut rig, "g").len(), 1, "in use");
+    rig.call(Event::LeaveGroup(leave("g", &id)));
+    rig.pass(23 * HOUR_MS);
+    assert_eq!(committed(&mut rig, "g").len(), 1, "not yet");
+    rig.pass(2 * HOUR_MS);
+    assert!(committed(&mut rig, "g").is_empty());
+    assert_eq!(rig.machine.group_count(), 0, "the group went with them");
+    rig.restart();
+    assert!(committed(&mut rig, "g").is_empty());
+    assert_eq!(rig.machine.group_count(), 0);
+}
+
+#[test]
+fn a_commit_with_its_own_retention_ends_when_it_says() {
+    let mut rig = Rig::new();
+    let own = OffsetCommit { retention_ms: 3_600_000, ..commit("g", "", -1, "t", 0, 7) };
+    outcome(&mut rig, own).expect("committed");
+    rig.pass(HOUR_MS / 2);
+    assert_eq!(committed(&mut rig, "g").len(), 1);
+    rig.pass(HOUR_MS);
+    assert!(committed(&mut rig, "g").is_empty());
+}
+
+#[test]
+fn a_deleted_topic_takes_its_offsets_along() {
+    let mut rig = Rig::new();
+    outcome(&mut rig, commit("g", "", -1, "t", 0, 7)).expect("committed");
+    outcome(&mut rig, commit("g", "", -1, "u", 0, 8)).expect("committed");
+    let name = TopicName::parse("t").expect("a legal name");
+    rig.call(Event::TopicsDeleted(vec![(Uuid([9; 16]), name)]));
+    rig.pass(1);
+    assert_eq!(committed(&mut rig, "g"), [("u".to_owned(), 0, 8)]);
+}
+
+#[test]
+fn offsets_of_a_topic_that_is_read_are_not_deleted() {
+    let mut rig = Rig::new();
+    let Reply::JoinGroup(Ok(joined)) = rig.call(Event::JoinGroup(join("g", ""))) else { panic!("not joined") };
+    rig.call(Event::SyncGroup(sync("g", &joined.member_id, 1, &[])));
+    outcome(&mut rig, commit("g", &joined.member_id, 1, "t", 0, 7)).expect("committed");
+    outcome(&mut rig, commit("g", &joined.member_id, 1, "u", 0, 7)).expect("committed");
+    let topics = ["t", "u"].map(|name| (TopicName::parse(name).expect("a legal name"), vec![0]));
+    let request = OffsetDelete { group: "g".to_owned(), topics: topics.to_vec() };
+    let Reply::OffsetDelete(Ok(outcomes)) = rig.call(Event::OffsetDelete(request)) else { panic!("refused") };
+    assert_eq!(outcomes[0][0], Err(Refusal::GroupSubscribedToTopic.into()));
+    assert_eq!(outcomes[1][0], Ok(()));
+    assert_eq!(committed(&mut rig, "g"), [("t".to_owned(), 0, 7)]);
+}
+
+#[test]
+fn an_offset_of_a_transaction_is_seen_when_it_commits() {
+    let mut rig = Rig::new();
+    outcome(&mut rig, commit("g", "", -1, "t", 0, 1)).expect("committed");
+    let producer = (ProducerId(5), ProducerEpoch(0));
+    for (committed_in_the_end, expected) in [(false, 1), (true, 9)] {
+        let open = OffsetCommit { transaction: Some(producer), ..commit("g", "", -1, "t", 0, 9) };
+        outcome(&mut rig, open).expect("committed");
+        assert_eq!(committed(&mut rig, "g"), [("t".to_owned(), 0, 1)]);
+        let stable = OffsetFetch { require_stable: true, ..fetch("g") };
+        let Reply::OffsetFetch(Ok(topics)) = rig.call(Event::OffsetFetch(stable)) else { panic!("refused") };
+        assert_eq!(topics[0].partitions[0].error, Some(Refusal::UnstableOffsetCommit));
+        let marker = Marker { producer_id: producer.0, producer_epoch: producer.1, committed: committed_in_the_end };
+        let at = At { offset: Offset(100), wall: WallMs(0), transaction: Some(producer) };
+        rig.machine.replay_marker(marker, at);
+        assert_eq!(committed(&mut rig, "g"), [("t".to_owned(), 0, expected)]);
+    }
+}
