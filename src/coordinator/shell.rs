@@ -23,7 +23,7 @@ use crate::record::builder::{BatchBuilder, NewRecord};
 use crate::record::compression::Compression;
 use crate::record::control::ControlRecord;
 use crate::record::records::{decode, iterate};
-use crate::topics::{Partition, Waiter};
+use crate::topics::{Partition, Seat, Waiter};
 
 /// Plain bytes of one compressed batch (Kafka may have written it).
 const BATCH_PLAIN_BYTES_MAX: usize = 64 << 20;
@@ -69,14 +69,33 @@ impl<P> Pending<P> {
             Awaited::Effect(receiver) => receiver.await.map_err(|_| ShellError::NotCoordinator)?,
         };
         if self.partition.is_waiting(end) {
-            let waiter = Waiter::new(1);
-            self.partition.waiters().add_answer(&waiter, end);
+            let seat = Seated::new(&self.partition, end);
             if self.partition.is_waiting(end) {
-                waiter.wait().await;
+                seat.waiter.wait().await;
             }
-            self.partition.waiters().remove(&waiter);
         }
         if self.partition.is_acknowledged(end) { Ok(reply) } else { Err(ShellError::NotCoordinator) }
+    }
+}
+
+/// A waiter among those of a partition, for as long as this lives: a connection may close meanwhile.
+struct Seated<'a> {
+    partition: &'a Partition,
+    waiter: Arc<Waiter>,
+    seat: Seat,
+}
+
+impl<'a> Seated<'a> {
+    fn new(partition: &'a Partition, end: Offset) -> Seated<'a> {
+        let waiter = Waiter::new(1);
+        let seat = partition.waiters().add_answer(&waiter, end);
+        Seated { partition, waiter, seat }
+    }
+}
+
+impl Drop for Seated<'_> {
+    fn drop(&mut self) {
+        self.partition.waiters().remove(self.seat, &self.waiter);
     }
 }
 
