@@ -18,13 +18,14 @@ pub fn handle(call: Call<'_>, request: DeleteGroupsRequest, (): ()) -> Outcome<D
     let asked = ids.iter().map(|id| (groups.shell_of(id), Event::DeleteGroup(id.clone()))).collect();
     ask_each(asked, move |replies| {
         let results = ids.into_iter().zip(replies).map(|(group_id, reply)| {
-            let (error_code, error_message) = match reply {
-                Ok(Reply::DeleteGroup(Ok(()))) => (ErrorCode::NONE, None),
-                Ok(Reply::DeleteGroup(Err(error))) => (code(&error), error.message),
-                Ok(_) => (ErrorCode::UNKNOWN_SERVER_ERROR, None),
-                Err(error) => (error, None),
+            let error_code = match reply {
+                Ok(Reply::DeleteGroup(Ok(()))) => ErrorCode::NONE,
+                Ok(Reply::DeleteGroup(Err(error))) => code(&error),
+                Ok(_) => ErrorCode::UNKNOWN_SERVER_ERROR,
+                Err(error) => error,
             };
-            DeletableGroupResult { group_id, error_code, error_message }
+            // Kafka's coordinator fills in no texts here.
+            DeletableGroupResult { group_id, error_code, error_message: None }
         });
         DeleteGroupsResponse { results: results.collect(), ..DeleteGroupsResponse::default() }
     })

@@ -134,6 +134,7 @@ pub fn of_group(refusal: event::Refusal) -> ErrorCode {
         R::FencedMemberEpoch => ErrorCode::FENCED_MEMBER_EPOCH,
         R::StaleMemberEpoch => ErrorCode::STALE_MEMBER_EPOCH,
         R::UnreleasedInstanceId => ErrorCode::UNRELEASED_INSTANCE_ID,
+        R::UnsupportedVersion => ErrorCode::UNSUPPORTED_VERSION,
         R::UnsupportedAssignor => ErrorCode::UNSUPPORTED_ASSIGNOR,
         R::InvalidRegularExpression => ErrorCode::INVALID_REGULAR_EXPRESSION,
         R::OffsetMetadataTooLarge => ErrorCode::OFFSET_METADATA_TOO_LARGE,

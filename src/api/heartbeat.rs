@@ -22,6 +22,8 @@ pub fn handle(call: Call<'_>, request: HeartbeatRequest, (): ()) -> Outcome<Hear
         let error_code = match reply {
             Ok(Reply::Heartbeat(outcome)) => code_of(&outcome),
             Ok(_) => ErrorCode::UNKNOWN_SERVER_ERROR,
+            // Who is alive need not do anything, as by Kafka.
+            Err(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS) => ErrorCode::NONE,
             Err(error) => error,
         };
         HeartbeatResponse { error_code, ..HeartbeatResponse::default() }

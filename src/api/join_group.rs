@@ -6,6 +6,8 @@
 //!
 //! Reference: Kafka `GroupMetadataManager.classicGroupJoin`.
 
+use bytes::Bytes;
+
 use super::coordinated::{ask, client, code};
 use super::{Call, Outcome};
 use crate::coordinator::group::event::{Event, JoinGroup, Joined, Reply};
@@ -18,6 +20,9 @@ pub fn handle(call: Call<'_>, request: JoinGroupRequest, facts: JoinGroupFacts) 
     let rebalance =
         if facts.rebalance_timeout_given { request.rebalance_timeout_ms } else { request.session_timeout_ms };
     let asked = request.member_id.clone();
+    // Copied: a group must not keep the whole request alive.
+    let protocols = request.protocols.into_iter();
+    let protocols = protocols.map(|protocol| (protocol.name, Bytes::copy_from_slice(&protocol.metadata)));
     let event = Event::JoinGroup(JoinGroup {
         group: request.group_id.clone(),
         client: client(&call),
@@ -26,7 +31,7 @@ pub fn handle(call: Call<'_>, request: JoinGroupRequest, facts: JoinGroupFacts) 
         member_id: request.member_id,
         instance_id: request.group_instance_id,
         protocol_type: request.protocol_type,
-        protocols: request.protocols.into_iter().map(|protocol| (protocol.name, protocol.metadata)).collect(),
+        protocols: protocols.collect(),
         reason: request.reason,
         member_id_required: facts.member_id_required,
         may_skip_assignment: facts.may_skip_assignment,

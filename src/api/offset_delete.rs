@@ -14,15 +14,22 @@ use crate::wire::messages::offset_delete::{
 };
 
 pub fn handle(call: Call<'_>, request: OffsetDeleteRequest, (): ()) -> Outcome<OffsetDeleteResponse> {
-    let (mut known, mut unknown) = (Vec::new(), Vec::new());
+    let mut known = Vec::new();
+    // What each partition is answered with; `None`: by the group.
+    let mut rows: Vec<(String, Vec<(i32, Option<ErrorCode>)>)> = Vec::new();
     for topic in request.topics {
-        let partitions: Vec<i32> = topic.partitions.into_iter().map(|partition| partition.partition_index).collect();
-        match (call.broker.registry.topic(&topic.name), TopicName::parse(&topic.name)) {
-            (Some(_), Ok(name)) => known.push((name, partitions)),
-            _ => unknown.push((topic.name, partitions)),
+        let found = call.broker.registry.topic(&topic.name).zip(TopicName::parse(&topic.name).ok());
+        let is_there = |index: i32| found.as_ref().is_some_and(|(topic, _)| topic.partition(index).is_some());
+        let unknown = |index: i32| (!is_there(index)).then_some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+        let asked = topic.partitions.into_iter().map(|asked| asked.partition_index);
+        let asked: Vec<(i32, Option<ErrorCode>)> = asked.map(|index| (index, unknown(index))).collect();
+        if let Some((_, name)) = &found {
+            let there = asked.iter().filter(|(_, error)| error.is_none()).map(|(index, _)| *index);
+            known.push((name.clone(), there.collect::<Vec<i32>>()));
         }
+        rows.push((topic.name, asked));
     }
-    let event = Event::OffsetDelete(OffsetDelete { group: request.group_id.clone(), topics: known.clone() });
+    let event = Event::OffsetDelete(OffsetDelete { group: request.group_id.clone(), topics: known });
     ask(&call, &request.group_id, event, move |reply| {
         let outcomes = match reply {
             Ok(Reply::OffsetDelete(Ok(outcomes))) => outcomes,
@@ -30,26 +37,16 @@ pub fn handle(call: Call<'_>, request: OffsetDeleteRequest, (): ()) -> Outcome<O
             Ok(_) => return failed(ErrorCode::UNKNOWN_SERVER_ERROR),
             Err(error) => return failed(error),
         };
-        let codes = |outcomes: Vec<_>| outcomes.iter().map(code_of).collect::<Vec<_>>();
-        let deleted = known
-            .into_iter()
-            .zip(outcomes)
-            .map(|((name, partitions), outcomes)| topic(name.to_string(), partitions, codes(outcomes)));
-        let missing = unknown.into_iter().map(|(name, partitions)| {
-            let codes = vec![ErrorCode::UNKNOWN_TOPIC_OR_PARTITION; partitions.len()];
-            topic(name, partitions, codes)
+        let mut codes = outcomes.into_iter().flatten().map(|outcome| code_of(&outcome));
+        let topics = rows.into_iter().map(|(name, partitions)| {
+            let row = |(partition_index, error): (i32, Option<ErrorCode>)| OffsetDeleteResponsePartition {
+                partition_index,
+                error_code: error.or_else(|| codes.next()).unwrap_or(ErrorCode::UNKNOWN_SERVER_ERROR),
+            };
+            OffsetDeleteResponseTopic { name, partitions: partitions.into_iter().map(row).collect() }
         });
-        OffsetDeleteResponse { topics: deleted.chain(missing).collect(), ..OffsetDeleteResponse::default() }
+        OffsetDeleteResponse { topics: topics.collect(), ..OffsetDeleteResponse::default() }
     })
-}
-
-fn topic(name: String, partitions: Vec<i32>, codes: Vec<ErrorCode>) -> OffsetDeleteResponseTopic {
-    let partitions = partitions.into_iter().zip(codes);
-    let partitions = partitions.map(|(partition_index, error_code)| OffsetDeleteResponsePartition {
-        partition_index,
-        error_code,
-    });
-    OffsetDeleteResponseTopic { name, partitions: partitions.collect() }
 }
 
 fn failed(error_code: ErrorCode) -> OffsetDeleteResponse {

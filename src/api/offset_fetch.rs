@@ -54,7 +54,9 @@ fn one_group(request: OffsetFetchRequest) -> OffsetFetchRequestGroup {
 }
 
 fn event(broker: &Broker, group: OffsetFetchRequestGroup, require_stable: bool, facts: OffsetFetchFacts) -> Event {
-    let member = group.member_id.filter(|_| group.member_epoch >= 0).map(|member| (member, group.member_epoch));
+    // Nobody in particular names neither.
+    let named = group.member_id.is_some() || group.member_epoch >= 0;
+    let member = named.then(|| (group.member_id.unwrap_or_default(), group.member_epoch));
     let topic = |topic: OffsetFetchRequestTopics| {
         let found = if facts.topics_by_id {
             broker.registry.topic_by_id(&topic.topic_id)

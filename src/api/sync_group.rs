@@ -2,18 +2,25 @@
 //!
 //! Behavior: the group decides; a member's answer comes when its leader has assigned and the generation is durable.
 //!
-//! Version notes: v5: protocol type and name are checked (KIP-559).
+//! Version notes: v5: protocol type and name must be named, and are checked (KIP-559).
 //!
 //! Reference: Kafka `GroupMetadataManager.classicGroupSync`.
+
+use bytes::Bytes;
 
 use super::coordinated::{ask, code};
 use super::{Call, Outcome};
 use crate::coordinator::group::event::{Event, Reply, SyncGroup};
 use crate::wire::ErrorCode;
-use crate::wire::messages::sync_group::{SyncGroupRequest, SyncGroupResponse};
+use crate::wire::messages::sync_group::{SyncGroupFacts, SyncGroupRequest, SyncGroupResponse};
 
-pub fn handle(call: Call<'_>, request: SyncGroupRequest, (): ()) -> Outcome<SyncGroupResponse> {
-    let assignments = request.assignments.into_iter().map(|given| (given.member_id, given.assignment)).collect();
+pub fn handle(call: Call<'_>, request: SyncGroupRequest, facts: SyncGroupFacts) -> Outcome<SyncGroupResponse> {
+    if facts.protocol_required && (request.protocol_type.is_none() || request.protocol_name.is_none()) {
+        return Outcome::Now(failed(ErrorCode::INCONSISTENT_GROUP_PROTOCOL));
+    }
+    // Copied: a group must not keep the whole request alive.
+    let copied = |bytes: &Bytes| Bytes::copy_from_slice(bytes);
+    let assignments = request.assignments.into_iter().map(|given| (given.member_id, copied(&given.assignment))).collect();
     let event = Event::SyncGroup(SyncGroup {
         group: request.group_id.clone(),
         generation: request.generation_id,

@@ -130,5 +130,9 @@ pub const CONFIG_FILE_BYTES_MAX: u64 = 1024 * 1024;
 /// An honest broker has a few hundred in all.
 pub const GROUPS_PER_PARTITION_MAX: usize = 20_000;
 
+/// What one group's record, or one commit, may take in the log. Kafka's bound is `max.message.bytes`, 1 MiB; far beyond this one
+/// an append would be refused by the log and disturb the other groups of the partition.
+pub const GROUP_RECORDS_BYTES_MAX: usize = 16 << 20;
+
 const _: () = assert!(BATCH_HEADER_BYTES < DECOMPRESSION_WINDOW_BYTES);
 const _: () = assert!(READ_STEP_BYTES.is_power_of_two());

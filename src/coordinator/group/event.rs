@@ -70,6 +70,7 @@ pub enum Refusal {
     StaleMemberEpoch,
     UnreleasedInstanceId,
     UnsupportedAssignor,
+    UnsupportedVersion,
     InvalidRegularExpression,
     OffsetMetadataTooLarge,
     InvalidCommitOffsetSize,

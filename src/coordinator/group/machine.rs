@@ -3,16 +3,16 @@
 //! A group that never was more than a wish (somebody asked for a member id and did not come back) is not remembered and goes
 //! when its last timer does. A group that only ever had offsets committed is its offsets: no state is kept for it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::classic::{ClassicGroup, State};
-use super::consumer::{ConsumerGroup, heartbeat};
+use super::consumer::{CommitOf, ConsumerGroup, heartbeat};
 use super::event::{
-    ConsumerGroupHeartbeat, ConsumerHeartbeatAnswer, DescribedConsumerGroup, DescribedGroup, Event, FetchedTopic,
-    GroupError, GroupId, Heartbeat, JoinGroup, JoinRefused, LeaveGroup, ListGroups, ListedGroup, OffsetCommit,
-    OffsetDelete, OffsetFetch, Refusal, Reply, SyncGroup,
+    CommitPartition, ConsumerGroupHeartbeat, ConsumerHeartbeatAnswer, DescribedConsumerGroup, DescribedGroup, Event,
+    FetchedTopic, GroupError, GroupId, Heartbeat, JoinGroup, JoinRefused, LeaveGroup, ListGroups, ListedGroup,
+    OffsetCommit, OffsetDelete, OffsetFetch, Refusal, Reply, SyncGroup, TopicRef,
 };
 use super::offsets::{ExpiryBase, Offsets};
 use super::record::Record;
@@ -20,10 +20,14 @@ use super::scope::{Command, GroupEffects, GroupSettings, Scope, Timer};
 use super::timers::Timers;
 use crate::base::clock::Monotonic;
 use crate::base::ids::{TopicId, TopicName};
+use crate::base::limits::GROUP_RECORDS_BYTES_MAX;
 use crate::coordinator::machine::{At, Context, Input, Machine, Marker, Ticket};
 
-/// Tombstones written at a time, so that a big cleaning makes no giant batch and delays nobody.
-const TOMBSTONES_MAX: usize = 5_000;
+/// Records of cleaning and of timers written at a time, so that much of it makes no giant batch and delays nobody.
+const RECORDS_MAX: usize = 5_000;
+
+/// What a committed offset takes in the log besides names and metadata.
+const COMMIT_BYTES: usize = 80;
 
 /// One group.
 #[derive(Debug)]
@@ -66,6 +70,8 @@ pub struct GroupMachine {
     loading: bool,
     /// Topics whose offsets are still to be deleted.
     gone: Vec<(TopicId, TopicName)>,
+    /// Classic groups that consumer groups became: kept as soon as their record is replayed.
+    converted: HashMap<GroupId, ClassicGroup>,
 }
 
 impl GroupMachine {
@@ -78,6 +84,7 @@ impl GroupMachine {
             timers: Timers::default(),
             loading: true,
             gone: Vec::new(),
+            converted: HashMap::new(),
         }
     }
 
@@ -86,9 +93,22 @@ impl GroupMachine {
         &self.offsets
     }
 
+    /// A consumer group.
+    pub fn consumer_group(&self, id: &str) -> Option<&ConsumerGroup> {
+        match self.groups.get(id)? {
+            Group::Consumer(group) => Some(group),
+            Group::Classic(_) => None,
+        }
+    }
+
     /// Groups that are kept in memory.
     pub fn group_count(&self) -> usize {
         self.groups.len()
+    }
+
+    /// True if no more groups are kept: a client that invents group ids cannot take all memory.
+    fn is_full(&self) -> bool {
+        self.groups.len() >= self.settings.groups_max || self.offsets.group_count() >= self.settings.groups_max
     }
 
     fn request(&mut self, ticket: Ticket, event: Event, context: &mut Context<'_>) -> GroupEffects {
@@ -124,7 +144,7 @@ impl GroupMachine {
     ) -> Option<(T, GroupEffects)> {
         let Group::Classic(group) = self.groups.get_mut(id)? else { return None };
         let mut effects = GroupEffects::default();
-        let mut scope = Scope { context, settings: &self.settings, timers: &mut self.timers, effects: &mut effects };
+        let mut scope = Scope::new(context, &self.settings, &mut self.timers, &mut effects);
         let decided = decide(group, &mut scope);
         if group.is_nothing() {
             self.groups.remove(id);
@@ -141,7 +161,7 @@ impl GroupMachine {
             Some(Refusal::InvalidSessionTimeout)
         } else if !known && !request.member_id.is_empty() {
             Some(Refusal::UnknownMemberId)
-        } else if !known && self.groups.len() >= self.settings.groups_max {
+        } else if !known && self.is_full() {
             Some(Refusal::CoordinatorNotAvailable)
         } else {
             None
@@ -155,9 +175,7 @@ impl GroupMachine {
         let mut effects = GroupEffects::default();
         if let Some(Group::Consumer(group)) = self.groups.get(&id) {
             if !group.is_empty() {
-                let refused =
-                    JoinRefused { error: Refusal::InconsistentGroupProtocol.into(), member_id: request.member_id };
-                return GroupEffects::reply(ticket, Reply::JoinGroup(Err(refused)));
+                return self.join_consumer(ticket, &request, context);
             }
             // Nobody is in it: it begins anew in the other protocol.
             effects.records = group.tombstones();
@@ -168,6 +186,17 @@ impl GroupMachine {
         if let Some(((), joined)) = decided {
             effects.extend(joined);
         }
+        effects
+    }
+
+    /// A member of the classic protocol comes to a group of the other.
+    fn join_consumer(&mut self, ticket: Ticket, request: &JoinGroup, context: &mut Context<'_>) -> GroupEffects {
+        let joined = self.with_consumer(&request.group, context, |group, scope| group.classic_join(scope, request));
+        let Some((joined, mut effects)) = joined else { return GroupEffects::default() };
+        if joined.is_err() {
+            effects.records.clear();
+        }
+        effects.replies.push((ticket, Reply::JoinGroup(joined)));
         effects
     }
 
@@ -198,9 +227,15 @@ impl GroupMachine {
         let fresh;
         let group = match self.groups.get(id) {
             Some(Group::Consumer(group)) => group,
-            Some(Group::Classic(group)) if joins && group.is_empty() => {
+            Some(Group::Classic(group)) if joins && group.state() == State::Empty => {
                 effects.records.push(Record::Group { group: id.clone(), value: None });
                 fresh = ConsumerGroup::new(id.clone());
+                &fresh
+            }
+            Some(Group::Classic(group)) if joins => {
+                let (upgraded, records) = ConsumerGroup::upgraded(group, &self.settings, context.topics)?;
+                effects.records.extend(records);
+                fresh = upgraded;
                 &fresh
             }
             Some(Group::Classic(_)) => {
@@ -209,11 +244,12 @@ impl GroupMachine {
                     message: Some(format!("Group {id} is not a consumer group.")),
                 });
             }
-            None if joins && self.groups.len() < self.settings.groups_max => {
+            None if joins && !self.is_full() => {
                 fresh = ConsumerGroup::new(id.clone());
                 &fresh
             }
             None if joins => return Err(Refusal::CoordinatorNotAvailable.into()),
+            None if request.member_epoch < 0 => return Err(not_found(id)),
             None => {
                 return Err(GroupError {
                     refusal: Refusal::GroupIdNotFound,
@@ -221,8 +257,20 @@ impl GroupMachine {
                 });
             }
         };
-        let mut scope = Scope { context, settings: &self.settings, timers: &mut self.timers, effects };
-        group.heartbeat(&mut scope, request)
+        let mut scope = Scope::new(context, &self.settings, &mut self.timers, effects);
+        let answer = group.heartbeat(&mut scope, request)?;
+        let expects = matches!(self.groups.get(id), Some(Group::Classic(_)));
+        if expects {
+            group.expect_heartbeats(&mut scope);
+        }
+        let converted = scope.converted.take();
+        if let Some(Group::Classic(before)) = self.groups.get_mut(id) {
+            before.end(&mut scope);
+        }
+        if let Some(classic) = converted {
+            self.converted.insert(id.clone(), *classic);
+        }
+        Ok(answer)
     }
 
     fn describe_consumer(&self, id: &str, context: &Context<'_>) -> Result<DescribedConsumerGroup, GroupError> {
@@ -236,23 +284,28 @@ impl GroupMachine {
         }
     }
 
-    /// Lets a consumer group act on a timer.
-    fn consumer_timer(&mut self, id: &str, timer: &Timer, context: &mut Context<'_>) -> GroupEffects {
+    /// Lets a consumer group decide. `None`: there is no such group.
+    fn with_consumer<T>(
+        &mut self,
+        id: &str,
+        context: &mut Context<'_>,
+        decide: impl FnOnce(&ConsumerGroup, &mut Scope<'_, '_>) -> T,
+    ) -> Option<(T, GroupEffects)> {
+        let Group::Consumer(group) = self.groups.get(id)? else { return None };
         let mut effects = GroupEffects::default();
-        if let Some(Group::Consumer(group)) = self.groups.get(id) {
-            let mut scope =
-                Scope { context, settings: &self.settings, timers: &mut self.timers, effects: &mut effects };
-            group.timer(&mut scope, timer);
+        let mut scope = Scope::new(context, &self.settings, &mut self.timers, &mut effects);
+        let decided = decide(group, &mut scope);
+        if let Some(classic) = scope.converted.take() {
+            self.converted.insert(id.to_owned(), *classic);
         }
-        effects
+        Some((decided, effects))
     }
 
     fn topics_changed(&mut self, context: &mut Context<'_>) -> GroupEffects {
         let mut effects = GroupEffects::default();
         for group in self.groups.values() {
             if let Group::Consumer(group) = group {
-                let mut scope =
-                    Scope { context, settings: &self.settings, timers: &mut self.timers, effects: &mut effects };
+                let mut scope = Scope::new(context, &self.settings, &mut self.timers, &mut effects);
                 group.topics_changed(&mut scope);
             }
         }
@@ -261,55 +314,75 @@ impl GroupMachine {
 
     fn sync(&mut self, ticket: Ticket, request: SyncGroup, context: &mut Context<'_>) -> GroupEffects {
         let id = request.group.clone();
+        if let Some((synced, mut effects)) =
+            self.with_consumer(&id, context, |group, scope| group.classic_sync(scope, &request))
+        {
+            effects.replies.push((ticket, Reply::SyncGroup(synced)));
+            return effects;
+        }
         match self.with_classic(&id, context, |group, scope| group.sync(scope, ticket, request)) {
             Some(((), effects)) => effects,
-            None => GroupEffects::reply(ticket, Reply::SyncGroup(Err(Refusal::UnknownMemberId.into()))),
+            None => {
+                let refusal = if id.is_empty() { Refusal::InvalidGroupId } else { Refusal::UnknownMemberId };
+                GroupEffects::reply(ticket, Reply::SyncGroup(Err(refusal.into())))
+            }
         }
     }
 
     fn heartbeat(&mut self, ticket: Ticket, request: &Heartbeat, context: &mut Context<'_>) -> GroupEffects {
-        let decided = self.with_classic(&request.group, context, |group, scope| group.heartbeat(scope, request));
-        let (outcome, mut effects) =
-            decided.unwrap_or_else(|| (Err(Refusal::UnknownMemberId.into()), GroupEffects::default()));
+        let decided = match self.groups.get(&request.group) {
+            Some(Group::Consumer(_)) => {
+                self.with_consumer(&request.group, context, |group, scope| group.classic_heartbeat(scope, request))
+            }
+            _ => self.with_classic(&request.group, context, |group, scope| group.heartbeat(scope, request)),
+        };
+        let unknown = if request.group.is_empty() { Refusal::InvalidGroupId } else { Refusal::UnknownMemberId };
+        let (outcome, mut effects) = decided.unwrap_or_else(|| (Err(unknown.into()), GroupEffects::default()));
         effects.replies.push((ticket, Reply::Heartbeat(outcome)));
         effects
     }
 
     fn leave(&mut self, ticket: Ticket, request: LeaveGroup, context: &mut Context<'_>) -> GroupEffects {
         let id = request.group.clone();
-        let decided = self.with_classic(&id, context, |group, scope| group.leave(scope, request));
-        let (left, mut effects) = match decided {
-            Some((left, effects)) => (Ok(left), effects),
-            None => (Err(Refusal::UnknownMemberId.into()), GroupEffects::default()),
+        if id.is_empty() {
+            return GroupEffects::reply(ticket, Reply::LeaveGroup(Err(Refusal::InvalidGroupId.into())));
+        }
+        let decided = match self.groups.get(&id) {
+            Some(Group::Consumer(_)) => {
+                self.with_consumer(&id, context, |group, scope| group.classic_leave(scope, request))
+            }
+            Some(Group::Classic(_)) => self.with_classic(&id, context, |group, scope| group.leave(scope, request)),
+            None => {
+                let unknown = |member| (member, Err(Refusal::UnknownMemberId.into()));
+                Some((request.members.into_iter().map(unknown).collect(), GroupEffects::default()))
+            }
         };
-        effects.replies.push((ticket, Reply::LeaveGroup(left)));
+        let (left, mut effects) = decided.unwrap_or_default();
+        effects.replies.push((ticket, Reply::LeaveGroup(Ok(left))));
         effects
     }
 
     fn commit(&mut self, ticket: Ticket, request: &OffsetCommit, context: &mut Context<'_>) -> GroupEffects {
         let (generation, now) = (request.generation_or_epoch, context.wall);
-        let (member, instance) = (request.member_id.as_str(), request.instance_id.as_deref());
-        let transactional = request.transaction.is_some();
-        let checked = match self.groups.get(&request.group) {
-            Some(Group::Consumer(group)) => {
-                Some((group.check_commit(member, generation, transactional), GroupEffects::default()))
+        let bytes_max = self.settings.offset_metadata_bytes_max;
+        let is_full = !self.offsets.has(&request.group) && self.is_full();
+        let mut effects = GroupEffects::default();
+        let allowed = match self.groups.get_mut(&request.group) {
+            _ if commit_bytes(request) > GROUP_RECORDS_BYTES_MAX => Err(Refusal::InvalidCommitOffsetSize.into()),
+            Some(Group::Consumer(group)) => group.check_commit(request),
+            Some(Group::Classic(group)) => {
+                let mut scope = Scope::new(context, &self.settings, &mut self.timers, &mut effects);
+                group.check_commit(&mut scope, request).map(|()| CommitOf::Anything)
             }
-            _ => self.with_classic(&request.group, context, |group, scope| {
-                group.check_commit(scope, member, instance, generation, transactional)
-            }),
-        };
-        let (allowed, mut effects) = checked.unwrap_or_else(|| {
+            None if is_full => Err(Refusal::CoordinatorNotAvailable.into()),
             // Nobody manages this group: anyone may commit who does not claim to be a member.
-            let allowed = match (generation < 0, request.knows_member_epochs) {
-                (true, _) => Ok(()),
-                (false, true) => Err(Refusal::GroupIdNotFound.into()),
-                (false, false) => Err(Refusal::IllegalGeneration.into()),
-            };
-            (allowed, GroupEffects::default())
-        });
+            None if generation < 0 => Ok(CommitOf::Anything),
+            None if request.knows_member_epochs => Err(Refusal::GroupIdNotFound.into()),
+            None => Err(Refusal::IllegalGeneration.into()),
+        };
         let outcomes = match allowed {
-            Ok(()) => {
-                let (records, outcomes) = Offsets::commit(request, now, self.settings.offset_metadata_bytes_max);
+            Ok(of) => {
+                let (records, outcomes) = Offsets::commit(request, now, bytes_max, |topic, at| of.allows(topic, at));
                 effects.records.extend(records);
                 effects.transaction = request.transaction;
                 outcomes
@@ -324,9 +397,8 @@ impl GroupMachine {
     }
 
     fn fetch(&self, request: &OffsetFetch) -> Result<Vec<FetchedTopic>, GroupError> {
-        if let (Some(Group::Consumer(group)), Some((member, epoch))) =
-            (self.groups.get(&request.group), &request.member)
-        {
+        let group = self.groups.get(&request.group);
+        if let (Some(Group::Consumer(group)), Some((member, epoch))) = (group, &request.member) {
             group.check_fetch(member, *epoch)?;
         }
         Ok(self.offsets.fetch(&request.group, request.topics.as_deref(), request.require_stable))
@@ -335,6 +407,7 @@ impl GroupMachine {
     fn delete_offsets(&self, ticket: Ticket, request: &OffsetDelete) -> GroupEffects {
         let group = self.groups.get(&request.group);
         let allowed = match group {
+            _ if request.group.is_empty() => Err(Refusal::InvalidGroupId.into()),
             Some(Group::Classic(group)) => group.check_offset_delete(),
             Some(Group::Consumer(_)) => Ok(()),
             None if self.offsets.has(&request.group) => Ok(()),
@@ -406,9 +479,19 @@ impl GroupMachine {
 
     fn deadline(&mut self, context: &mut Context<'_>) -> GroupEffects {
         let mut effects = GroupEffects::default();
+        let mut changed: HashSet<GroupId> = HashSet::new();
         while let Some(timer) = self.timers.take_due(context.monotonic) {
-            effects.extend(self.timer(&timer, context));
-            if effects.records.len() >= TOMBSTONES_MAX {
+            // A consumer group that is to change changes when its records are replayed: its next timer comes then.
+            if timer.consumer_group().is_some_and(|group| changed.contains(group)) {
+                self.timers.set(timer, context.monotonic);
+                break;
+            }
+            let more = self.timer(&timer, context);
+            if let Some(group) = timer.consumer_group().filter(|_| !more.records.is_empty()) {
+                changed.insert(group.to_owned());
+            }
+            effects.extend(more);
+            if effects.records.len() >= RECORDS_MAX {
                 break;
             }
         }
@@ -423,10 +506,14 @@ impl GroupMachine {
                 let decided = self.with_classic(group, context, |group, scope| group.timer(scope, timer));
                 decided.map(|((), effects)| effects).unwrap_or_default()
             }
-            Timer::ConsumerSession(group, _) | Timer::ConsumerRebalance(group, _) => {
-                self.consumer_timer(group, timer, context)
+            Timer::ConsumerSession(group, _)
+            | Timer::ConsumerRebalance(group, _)
+            | Timer::ConsumerJoin(group, _)
+            | Timer::ConsumerSync(group, _)
+            | Timer::Assignment(group) => {
+                let decided = self.with_consumer(group, context, |group, scope| group.timer(scope, timer));
+                decided.map(|((), effects)| effects).unwrap_or_default()
             }
-            _ => GroupEffects::default(),
         }
     }
 
@@ -437,7 +524,7 @@ impl GroupMachine {
         let simple = self.offsets.groups().filter(|group| !self.groups.contains_key(*group));
         let mut all = true;
         for id in managed.chain(simple) {
-            if effects.records.len() >= TOMBSTONES_MAX {
+            if effects.records.len() >= RECORDS_MAX {
                 all = false;
                 break;
             }
@@ -486,8 +573,8 @@ impl GroupMachine {
             self.gone.iter().any(of)
         };
         let mut records = self.offsets.delete_topics(is_gone);
-        if records.len() > TOMBSTONES_MAX {
-            records.truncate(TOMBSTONES_MAX);
+        if records.len() > RECORDS_MAX {
+            records.truncate(RECORDS_MAX);
             self.timers.set(Timer::Gone, context.monotonic);
         } else {
             self.gone.clear();
@@ -519,6 +606,11 @@ impl Machine for GroupMachine {
                 let read = ClassicGroup::from_record(group.clone(), &value);
                 self.groups.insert(group, Group::Classic(read));
             }
+            Record::Group { group, value: Some(_) } => {
+                if let Some(converted) = self.converted.remove(&group) {
+                    self.groups.insert(group, Group::Classic(converted));
+                }
+            }
             Record::Group { group, value: None } => {
                 if matches!(self.groups.get(&group), Some(Group::Classic(_))) {
                     self.groups.remove(&group);
@@ -540,7 +632,7 @@ impl Machine for GroupMachine {
     fn loaded(&mut self, context: &mut Context<'_>) -> GroupEffects {
         self.loading = false;
         let mut effects = GroupEffects::default();
-        let mut scope = Scope { context, settings: &self.settings, timers: &mut self.timers, effects: &mut effects };
+        let mut scope = Scope::new(context, &self.settings, &mut self.timers, &mut effects);
         for group in self.groups.values_mut() {
             match group {
                 Group::Classic(group) => group.loaded(&mut scope),
@@ -563,6 +655,16 @@ impl Machine for GroupMachine {
     fn decode(key: &[u8], value: Option<&[u8]>) -> Result<Option<Record>, String> {
         Record::decode(key, value).map_err(|error| error.to_string())
     }
+}
+
+/// About what the records of a commit take.
+fn commit_bytes(request: &OffsetCommit) -> usize {
+    let of_partition = |at: &CommitPartition| at.metadata.as_ref().map_or(0, String::len) + COMMIT_BYTES;
+    let of_topic = |(topic, partitions): &(TopicRef, Vec<CommitPartition>)| {
+        let name = topic.name.as_ref().map_or(0, |name| name.as_str().len());
+        partitions.iter().map(of_partition).sum::<usize>() + partitions.len() * (name + request.group.len())
+    };
+    request.topics.iter().map(of_topic).sum()
 }
 
 fn not_found(id: &str) -> GroupError {

@@ -68,11 +68,20 @@ impl Offsets {
             }
             (Some(value), None) => self.insert(group, topic, partition, committed(value, at)),
             (None, _) => {
-                self.remove(group, &topic, partition);
+                remove_from(&mut self.groups, group, &topic, partition);
                 for (_, pending) in self.pending.values_mut() {
                     remove_from(pending, group, &topic, partition);
                 }
+                self.forget_name(&topic);
             }
+        }
+    }
+
+    /// Drops a name that nothing is committed for any more.
+    fn forget_name(&mut self, topic: &Arc<str>) {
+        // The set's own, and the one that is handed in.
+        if Arc::strong_count(topic) <= 2 {
+            self.names.remove(topic);
         }
     }
 
@@ -106,6 +115,11 @@ impl Offsets {
         self.groups.contains_key(group) || self.pending.values().any(|(_, pending)| pending.contains_key(group))
     }
 
+    /// How many groups have a committed offset.
+    pub fn group_count(&self) -> usize {
+        self.groups.len()
+    }
+
     /// Every group with a committed offset.
     pub fn groups(&self) -> impl Iterator<Item = &str> {
         self.groups.keys().map(AsRef::as_ref)
@@ -118,10 +132,12 @@ impl Offsets {
     }
 
     /// The records of a commit and what becomes of each of its partitions. `metadata_bytes_max`: `offset.metadata.max.bytes`.
+    /// `allows`: whether the member's epoch is not too old for a partition.
     pub fn commit(
         request: &OffsetCommit,
         now: WallMs,
         metadata_bytes_max: usize,
+        allows: impl Fn(TopicId, i32) -> bool,
     ) -> (Vec<Record>, Vec<Vec<Result<(), GroupError>>>) {
         let mut records = Vec::new();
         let mut one = |topic: &TopicRef, asked: &CommitPartition| {
@@ -129,6 +145,9 @@ impl Offsets {
                 return Err(refused.into());
             }
             let Some(name) = &topic.name else { return Err(Refusal::UnknownTopicId.into()) };
+            if !allows(topic.id, asked.partition) {
+                return Err(Refusal::StaleMemberEpoch.into());
+            }
             let metadata = asked.metadata.clone().unwrap_or_default();
             if metadata.len() > metadata_bytes_max {
                 return Err(Refusal::OffsetMetadataTooLarge.into());
@@ -311,10 +330,6 @@ impl Offsets {
             let topics = BTreeMap::from([(topic, BTreeMap::from([(partition, committed)]))]);
             self.groups.insert(Arc::from(group), topics);
         }
-    }
-
-    fn remove(&mut self, group: &str, topic: &str, partition: i32) {
-        remove_from(&mut self.groups, group, topic, partition);
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the groups of one machine share while they decide: the clock and the topics, the settings, the timers, the effects so far.
 
+use super::classic::ClassicGroup;
 use super::event::{GroupId, Reply};
 use super::record::Record;
 use super::timers::Timers;
@@ -41,6 +42,20 @@ pub enum Timer {
     Expiry,
     /// Offsets of deleted topics are to go.
     Gone,
+}
+
+impl Timer {
+    /// The consumer group that the timer is of.
+    pub fn consumer_group(&self) -> Option<&str> {
+        match self {
+            Timer::ConsumerSession(group, _)
+            | Timer::ConsumerRebalance(group, _)
+            | Timer::ConsumerJoin(group, _)
+            | Timer::ConsumerSync(group, _)
+            | Timer::Assignment(group) => Some(group),
+            _ => None,
+        }
+    }
 }
 
 /// Settings of group coordinators.
@@ -106,6 +121,19 @@ pub struct Scope<'a, 'c> {
     pub settings: &'a GroupSettings,
     pub timers: &'a mut Timers<Timer>,
     pub effects: &'a mut GroupEffects,
+    /// The group has become one of the other protocol: the machine is to keep this one from now on.
+    pub converted: Option<Box<ClassicGroup>>,
+}
+
+impl<'a, 'c> Scope<'a, 'c> {
+    pub fn new(
+        context: &'a mut Context<'c>,
+        settings: &'a GroupSettings,
+        timers: &'a mut Timers<Timer>,
+        effects: &'a mut GroupEffects,
+    ) -> Self {
+        Scope { context, settings, timers, effects, converted: None }
+    }
 }
 
 impl Scope<'_, '_> {

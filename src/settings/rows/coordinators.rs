@@ -15,20 +15,28 @@ pub(super) static ROWS: &[Row] = &[
         .dynamic()
         .valid(AtLeast(0))
         .ours(Is("0"), "nothing is won by waiting on one node")
-        .later(GROUPS),
-    broker("group.consumer.assignors", List, Is("uniform,range")).valid(FilledListOf(&[])).later(GROUPS),
-    broker("group.consumer.heartbeat.interval.ms", Int, Is("5000")).valid(AtLeast(1)).later(GROUPS),
+        .doc("The least time between two target assignments of a consumer group."),
+    broker("group.consumer.assignors", List, Is("uniform,range"))
+        .valid(FilledListOf(&[]))
+        .doc("Assignors that members of consumer groups may ask for; the first is the default."),
+    broker("group.consumer.heartbeat.interval.ms", Int, Is("5000"))
+        .valid(AtLeast(1))
+        .doc("How often members of consumer groups are told to send heartbeats."),
     broker("group.consumer.max.assignment.interval.ms", Int, Is("15000")).valid(AtLeast(0)).later(GROUPS),
     broker("group.consumer.max.heartbeat.interval.ms", Int, Is("15000")).valid(AtLeast(1)).later(GROUPS),
     broker("group.consumer.max.session.timeout.ms", Int, Is("60000")).valid(AtLeast(1)).later(GROUPS),
-    broker("group.consumer.max.size", Int, Is("2147483647")).valid(AtLeast(1)).later(GROUPS),
+    broker("group.consumer.max.size", Int, Is("2147483647"))
+        .valid(AtLeast(1))
+        .doc("The most members of a consumer group."),
     broker("group.consumer.migration.policy", String, Is("bidirectional"))
         .valid(OneOfAnyCase(&["DISABLED", "DOWNGRADE", "UPGRADE", "BIDIRECTIONAL"]))
-        .later(GROUPS),
+        .doc("Which way a group may change its protocol while members are in it."),
     broker("group.consumer.min.assignment.interval.ms", Int, Is("0")).valid(AtLeast(0)).later(GROUPS),
     broker("group.consumer.min.heartbeat.interval.ms", Int, Is("5000")).valid(AtLeast(1)).later(GROUPS),
     broker("group.consumer.min.session.timeout.ms", Int, Is("45000")).valid(AtLeast(1)).later(GROUPS),
-    broker("group.consumer.session.timeout.ms", Int, Is("45000")).valid(AtLeast(1)).later(GROUPS),
+    broker("group.consumer.session.timeout.ms", Int, Is("45000"))
+        .valid(AtLeast(1))
+        .doc("How long a member of a consumer group may be silent."),
     broker("group.coordinator.append.linger.ms", Int, Is("-1")).valid(AtLeast(-1)).later(GROUPS),
     broker("group.coordinator.background.threads", Int, Is("2")).valid(AtLeast(1)).meaningless(THREADS),
     broker("group.coordinator.cached.buffer.max.bytes", Int, Is("1048588"))
@@ -41,10 +49,10 @@ pub(super) static ROWS: &[Row] = &[
     broker("group.coordinator.threads", Int, Is("4")).valid(AtLeast(1)).meaningless(THREADS),
     broker("group.initial.rebalance.delay.ms", Int, Is("3000"))
         .ours(Is("0"), "nothing is won by waiting on one node")
-        .later(GROUPS),
-    broker("group.max.session.timeout.ms", Int, Is("1800000")).later(GROUPS),
-    broker("group.max.size", Int, Is("2147483647")).valid(AtLeast(1)).later(GROUPS),
-    broker("group.min.session.timeout.ms", Int, Is("6000")).later(GROUPS),
+        .doc("How long a new classic group waits for more members."),
+    broker("group.max.session.timeout.ms", Int, Is("1800000")).doc("The longest session a classic member may ask for."),
+    broker("group.max.size", Int, Is("2147483647")).valid(AtLeast(1)).doc("The most members of a classic group."),
+    broker("group.min.session.timeout.ms", Int, Is("6000")).doc("The shortest session a classic member may ask for."),
     broker("group.share.assignment.interval.ms", Int, Is("1000")).dynamic().valid(AtLeast(0)).later(SHARE),
     broker("group.share.assignors", List, Is("simple")).valid(FilledListOf(&[])).later(SHARE),
     broker("group.share.delivery.count.limit", Int, Is("5")).valid(Between(2, 10)).later(SHARE),
@@ -85,18 +93,26 @@ pub(super) static ROWS: &[Row] = &[
     broker("group.streams.rack.aware.assignment.tags", List, Is("")).later(STREAMS),
     broker("group.streams.session.timeout.ms", Int, Is("45000")).valid(AtLeast(1)).later(STREAMS),
     broker("group.streams.topology.description.plugin.class", Class, Null).later(STREAMS),
-    broker("offset.metadata.max.bytes", Int, Is("4096")).later(GROUPS),
+    broker("offset.metadata.max.bytes", Int, Is("4096")).doc("The longest text a committed offset may carry."),
     broker("offsets.commit.timeout.ms", Int, Is("5000")).valid(AtLeast(1)).later(GROUPS),
     broker("offsets.load.buffer.size", Int, Is("5242880")).valid(AtLeast(1)).later(GROUPS),
-    broker("offsets.retention.check.interval.ms", Long, Is("600000")).valid(AtLeast(1)).later(GROUPS),
-    broker("offsets.retention.minutes", Int, Is("10080")).valid(AtLeast(1)).later(GROUPS),
+    broker("offsets.retention.check.interval.ms", Long, Is("600000"))
+        .valid(AtLeast(1))
+        .doc("How often committed offsets are looked through for those that are too old."),
+    broker("offsets.retention.minutes", Int, Is("10080"))
+        .valid(AtLeast(1))
+        .doc("How long offsets are kept once their group is empty, or reads the topic no longer."),
     broker("offsets.topic.compression.codec", Int, Is("0")).later(GROUPS),
-    broker("offsets.topic.num.partitions", Int, Is("50")).valid(AtLeast(1)).later(GROUPS),
+    broker("offsets.topic.num.partitions", Int, Is("50"))
+        .valid(AtLeast(1))
+        .doc("Partitions of `__consumer_offsets` when it is made."),
     broker("offsets.topic.replication.factor", Short, Is("3"))
         .valid(AtLeast(1))
         .ours(Is("1"), "one node keeps one copy")
         .later(GROUPS),
-    broker("offsets.topic.segment.bytes", Int, Is("104857600")).valid(AtLeast(1)).later(GROUPS),
+    broker("offsets.topic.segment.bytes", Int, Is("104857600"))
+        .valid(AtLeast(1))
+        .doc("Segment size of `__consumer_offsets` when it is made."),
     broker("producer.id.expiration.ms", Int, Is("86400000"))
         .dynamic()
         .valid(AtLeast(1))

@@ -41,10 +41,19 @@ crate::message! {
     }
 }
 
+/// What the version of a SyncGroup request means.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SyncGroupFacts {
+    /// The request must name the protocol and its type.
+    pub protocol_required: bool,
+}
+
 impl Request for SyncGroupRequest {
     const KEY: ApiKey = ApiKey::SyncGroup;
     type Response = SyncGroupResponse;
-    type Facts = ();
+    type Facts = SyncGroupFacts;
 
-    fn facts(_: i16) {}
+    fn facts(version: i16) -> SyncGroupFacts {
+        SyncGroupFacts { protocol_required: version >= 5 }
+    }
 }

@@ -9,6 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Assignment, Spec};
 use crate::base::ids::TopicId;
 
+/// How often the evening out goes over all topics, besides once for each member.
+const ROUNDS: usize = 8;
+
 /// Divides all partitions at once.
 pub fn assign(spec: &Spec) -> BTreeMap<String, Assignment> {
     if spec.subscribers.is_empty() {
@@ -19,14 +22,19 @@ pub fn assign(spec: &Spec) -> BTreeMap<String, Assignment> {
     if spec.subscribers.iter().all(|subscriber| subscriber.topics == *first) {
         plan.fill_evenly();
     } else {
-        plan.fill_least_loaded();
-        plan.even_out();
+        let mut wanting: BTreeMap<TopicId, Vec<usize>> = BTreeMap::new();
+        for (member, subscriber) in spec.subscribers.iter().enumerate() {
+            for topic in &subscriber.topics {
+                wanting.entry(*topic).or_default().push(member);
+            }
+        }
+        plan.fill_least_loaded(&wanting);
+        plan.even_out(&wanting);
     }
     spec.subscribers.iter().map(|subscriber| subscriber.member.clone()).zip(plan.assigned).collect()
 }
 
-struct Plan<'a> {
-    spec: &'a Spec,
+struct Plan {
     /// By subscriber.
     assigned: Vec<Assignment>,
     load: Vec<usize>,
@@ -34,9 +42,9 @@ struct Plan<'a> {
     free: Vec<(TopicId, i32)>,
 }
 
-impl<'a> Plan<'a> {
+impl Plan {
     /// What everybody has and still may have, each partition once.
-    fn keep(spec: &'a Spec) -> Plan<'a> {
+    fn keep(spec: &Spec) -> Plan {
         let mut taken: BTreeSet<(TopicId, i32)> = BTreeSet::new();
         let mut assigned = Vec::with_capacity(spec.subscribers.len());
         for subscriber in &spec.subscribers {
@@ -58,7 +66,7 @@ impl<'a> Plan<'a> {
             spec.partitions.iter().flat_map(|(topic, count)| (0..*count).map(move |partition| (*topic, partition)));
         let free = all.filter(|partition| !taken.contains(partition)).collect();
         let load = assigned.iter().map(|assigned| assigned.values().map(BTreeSet::len).sum()).collect();
-        Plan { spec, assigned, load, free }
+        Plan { assigned, load, free }
     }
 
     /// Everybody wants the same: down to a quota, then up to it.
@@ -99,44 +107,44 @@ impl<'a> Plan<'a> {
         }
     }
 
-    fn fill_least_loaded(&mut self) {
+    /// Each free partition goes to the least loaded of those who want its topic.
+    fn fill_least_loaded(&mut self, wanting: &BTreeMap<TopicId, Vec<usize>>) {
         let mut free = std::mem::take(&mut self.free);
         // The fewer want a topic, the sooner it is given.
-        free.sort_by_cached_key(|(topic, partition)| (self.wanting(*topic).count(), *topic, *partition));
+        let wanted_by = |topic: &TopicId| wanting.get(topic).map_or(0, Vec::len);
+        free.sort_by_cached_key(|(topic, partition)| (wanted_by(topic), *topic, *partition));
         for (topic, partition) in free {
-            let least = self.wanting(topic).min_by_key(|member| self.load[*member]);
+            let least = wanting.get(&topic).into_iter().flatten().min_by_key(|member| self.load[**member]);
             if let Some(member) = least {
-                self.give(member, topic, partition);
+                self.give(*member, topic, partition);
             }
         }
     }
 
-    /// Moves partitions from members with more to members with less, while the two differ by more than one.
-    fn even_out(&mut self) {
-        let most_moves = self.spec.partitions.values().map(|count| usize::try_from(*count).unwrap_or(0)).sum::<usize>();
-        for _ in 0..most_moves.saturating_mul(2) {
-            let mut givers: Vec<usize> = (0..self.load.len()).collect();
-            givers.sort_by_key(|member| std::cmp::Reverse(self.load[*member]));
-            let found = givers.into_iter().find_map(|giver| self.best_move(giver).map(|moved| (giver, moved)));
-            let Some((giver, (taker, topic, partition))) = found else { return };
-            self.take(giver, topic, partition);
-            self.give(taker, topic, partition);
+    /// Moves partitions from members with more to members with less, topic by topic, while any two differ by more than one
+    /// and one may have what the other has. Every move makes the sum of squares less; the rounds are bounded all the same.
+    fn even_out(&mut self, wanting: &BTreeMap<TopicId, Vec<usize>>) {
+        for _ in 0..self.load.len() + ROUNDS {
+            let mut moved = false;
+            for (topic, members) in wanting {
+                while let Some((giver, taker, partition)) = self.move_within(*topic, members) {
+                    self.take(giver, *topic, partition);
+                    self.give(taker, *topic, partition);
+                    moved = true;
+                }
+            }
+            if !moved {
+                return;
+            }
         }
     }
 
-    fn best_move(&self, giver: usize) -> Option<(usize, TopicId, i32)> {
-        let topics = self.assigned[giver].iter();
-        let moves = topics.filter_map(|(topic, partitions)| {
-            let taker = self.wanting(*topic).min_by_key(|member| self.load[*member])?;
-            let worth = self.load[taker] + 1 < self.load[giver];
-            worth.then_some((taker, *topic, *partitions.last()?))
-        });
-        moves.min_by_key(|(taker, ..)| self.load[*taker])
-    }
-
-    fn wanting(&self, topic: TopicId) -> impl Iterator<Item = usize> + '_ {
-        let subscribers = self.spec.subscribers.iter().enumerate();
-        subscribers.filter(move |(_, subscriber)| subscriber.topics.contains(&topic)).map(|(member, _)| member)
+    fn move_within(&self, topic: TopicId, members: &[usize]) -> Option<(usize, usize, i32)> {
+        let taker = *members.iter().min_by_key(|member| self.load[**member])?;
+        let holders = members.iter().filter(|member| self.assigned[**member].contains_key(&topic));
+        let giver = *holders.max_by_key(|member| self.load[**member])?;
+        let partition = *self.assigned[giver].get(&topic)?.last()?;
+        (self.load[taker] + 1 < self.load[giver]).then_some((giver, taker, partition))
     }
 
     fn give(&mut self, member: usize, topic: TopicId, partition: i32) {

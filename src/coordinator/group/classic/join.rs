@@ -6,6 +6,7 @@ use super::super::event::{JoinGroup, JoinRefused, Joined, Refusal, Reply};
 use super::super::scope::{Scope, Timer};
 use super::{ClassicGroup, Member, NEW_MEMBER_JOIN_TIMEOUT_MS, State, refuse_join};
 use crate::base::ids::Uuid;
+use crate::base::limits::GROUP_RECORDS_BYTES_MAX;
 use crate::coordinator::machine::Ticket;
 
 impl ClassicGroup {
@@ -13,7 +14,11 @@ impl ClassicGroup {
     pub fn join(&mut self, scope: &mut Scope<'_, '_>, ticket: Ticket, request: JoinGroup) {
         if !self.has_room_for(&request.member_id, scope.settings.classic_size_max) {
             self.remove(scope, &request.member_id, Refusal::GroupMaxSizeReached);
-            return scope.reply(ticket, refuse_join(Refusal::GroupMaxSizeReached, request.member_id));
+            return scope.reply(ticket, refuse_join(Refusal::GroupMaxSizeReached, String::new()));
+        }
+        let asked: usize = request.protocols.iter().map(|(name, metadata)| name.len() + metadata.len()).sum();
+        if asked + self.bytes() > GROUP_RECORDS_BYTES_MAX {
+            return scope.reply(ticket, refuse_join(Refusal::UnknownServerError, request.member_id));
         }
         if !self.supports_protocols(&request) {
             return scope.reply(ticket, refuse_join(Refusal::InconsistentGroupProtocol, request.member_id));
@@ -228,8 +233,12 @@ impl ClassicGroup {
         if all {
             return self.complete_join(scope);
         }
-        let at = scope.after_ms(self.rebalance_timeout_ms());
-        scope.timers.set(Timer::Join(self.id.clone()), at);
+        // Who comes or goes meanwhile does not prolong it.
+        let timer = Timer::Join(self.id.clone());
+        if scope.timers.of(&timer).is_none() {
+            let at = scope.after_ms(self.rebalance_timeout_ms());
+            scope.timers.set(timer, at);
+        }
     }
 
     pub(super) fn join_timer(&mut self, scope: &mut Scope<'_, '_>) {
@@ -311,7 +320,7 @@ impl ClassicGroup {
     }
 
     /// The protocol that most members want the most, of those that all support.
-    fn choose_protocol(&self) -> Option<String> {
+    pub(super) fn choose_protocol(&self) -> Option<String> {
         let common = |name: &str| self.members.values().all(|member| member.supports(name));
         let mut votes: Vec<(&str, usize)> = Vec::new();
         for member in self.members.values() {

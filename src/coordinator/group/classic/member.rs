@@ -43,27 +43,52 @@ impl Member {
         }
     }
 
-    pub(super) fn from_record(value: &MemberMetadata, protocol: Option<&str>) -> Member {
-        // Version 0 knew one timeout only.
-        let rebalance = if value.rebalance_timeout == -1 { value.session_timeout } else { value.rebalance_timeout };
+    /// A member that is in the middle of a generation. `timeouts_ms`: of its session and of a rebalance.
+    pub fn of_parts(
+        id: String,
+        instance_id: Option<String>,
+        client: Client,
+        timeouts_ms: (i32, i32),
+        protocols: Vec<(String, Bytes)>,
+        assignment: Bytes,
+    ) -> Member {
         Member {
-            id: value.member_id.clone(),
-            instance_id: value.group_instance_id.clone(),
-            client: Client { id: value.client_id.clone(), host: value.client_host.clone() },
-            session_timeout_ms: value.session_timeout,
-            rebalance_timeout_ms: rebalance,
-            protocols: vec![(protocol.unwrap_or_default().to_owned(), value.subscription.clone())],
-            assignment: value.assignment.clone(),
+            id,
+            instance_id,
+            client,
+            session_timeout_ms: timeouts_ms.0,
+            rebalance_timeout_ms: timeouts_ms.1,
+            protocols,
+            assignment,
             awaiting_join: None,
             awaiting_sync: None,
             is_new: false,
         }
     }
 
+    pub(super) fn from_record(value: &MemberMetadata, protocol: Option<&str>) -> Member {
+        // Version 0 knew one timeout only.
+        let rebalance = if value.rebalance_timeout == -1 { value.session_timeout } else { value.rebalance_timeout };
+        Member::of_parts(
+            value.member_id.clone(),
+            value.group_instance_id.clone(),
+            Client { id: value.client_id.clone(), host: value.client_host.clone() },
+            (value.session_timeout, rebalance),
+            vec![(protocol.unwrap_or_default().to_owned(), value.subscription.clone())],
+            value.assignment.clone(),
+        )
+    }
+
     /// What it says under a protocol; empty if it does not know it.
     pub fn metadata(&self, protocol: Option<&str>) -> Bytes {
         let found = self.protocols.iter().find(|(name, _)| Some(name.as_str()) == protocol);
         found.map(|(_, metadata)| metadata.clone()).unwrap_or_default()
+    }
+
+    /// About what it takes in the log, besides its assignment.
+    pub(super) fn bytes(&self) -> usize {
+        let protocols: usize = self.protocols.iter().map(|(name, metadata)| name.len() + metadata.len()).sum();
+        protocols + self.id.len() + self.client.id.len() + self.client.host.len()
     }
 
     pub(super) fn supports(&self, protocol: &str) -> bool {

@@ -17,13 +17,14 @@ use bytes::Bytes;
 
 use super::event::{
     DescribedGroup, DescribedMember, GroupError, GroupId, Heartbeat, JoinRefused, LeaveGroup, LeavingMember, Left,
-    Refusal, Reply, SyncGroup, Synced,
+    OffsetCommit, Refusal, Reply, SyncGroup, Synced,
 };
 use super::offsets::ExpiryBase;
 use super::record::{GroupMetadataValue, MemberMetadata, Record};
 use super::scope::{Scope, Timer};
 use super::subscription;
 use crate::base::clock::WallMs;
+use crate::base::limits::GROUP_RECORDS_BYTES_MAX;
 use crate::coordinator::machine::Ticket;
 
 mod join;
@@ -123,6 +124,48 @@ impl ClassicGroup {
         group.state = if group.members.is_empty() { State::Empty } else { State::Stable };
         group.topics = group.subscribed_topics();
         group
+    }
+
+    /// A stable group of consumers that comes from the other protocol.
+    pub fn of_members(id: GroupId, generation: i32, now: WallMs, members: Vec<Member>) -> ClassicGroup {
+        let mut group = ClassicGroup::new(id, now);
+        group.state = State::Stable;
+        group.generation = generation;
+        group.protocol_type = Some(CONSUMER.to_owned());
+        group.leader = members.first().map(|member| member.id.clone());
+        for member in members {
+            if let Some(instance) = &member.instance_id {
+                group.instances.insert(instance.clone(), member.id.clone());
+            }
+            group.members.insert(member.id.clone(), member);
+        }
+        group.protocol = group.choose_protocol();
+        group.topics = group.subscribed_topics();
+        group
+    }
+
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The members are to join again, whatever the group is at.
+    pub fn rebalance_anew(&mut self, scope: &mut Scope<'_, '_>) {
+        if self.state != State::PreparingRebalance {
+            self.prepare_rebalance(scope);
+        }
+    }
+
+    /// The group goes on in the other protocol: who waits is told to join again, and no timer is left.
+    pub fn end(&mut self, scope: &mut Scope<'_, '_>) {
+        for timer in [Timer::Join(self.id.clone()), Timer::Sync(self.id.clone())] {
+            scope.timers.cancel(&timer);
+        }
+        for member in self.members.keys().chain(&self.pending_join) {
+            scope.timers.cancel(&Timer::Session(self.id.clone(), member.clone()));
+        }
+        for member in self.members.values_mut() {
+            member.refuse_waiting(scope, Refusal::RebalanceInProgress);
+        }
     }
 
     /// After a start: the sessions of the members begin now.
@@ -238,6 +281,16 @@ impl ClassicGroup {
 
     /// The leader has assigned: the generation is written, and everyone who waits is told.
     fn assign(&mut self, scope: &mut Scope<'_, '_>, assignments: Vec<(String, Bytes)>) {
+        let given: usize = assignments.iter().map(|(_, assignment)| assignment.len()).sum();
+        if given + self.bytes() > GROUP_RECORDS_BYTES_MAX {
+            // As Kafka answers when the record is too big for its log.
+            for member in self.members.values_mut() {
+                if let Some(ticket) = member.awaiting_sync.take() {
+                    scope.reply(ticket, Reply::SyncGroup(Err(Refusal::UnknownServerError.into())));
+                }
+            }
+            return self.prepare_rebalance(scope);
+        }
         let mut assignments: HashMap<String, Bytes> = assignments.into_iter().collect();
         for member in self.members.values_mut() {
             member.assignment = assignments.remove(&member.id).unwrap_or_default();
@@ -379,14 +432,9 @@ impl ClassicGroup {
     ///
     /// # Errors
     /// As Kafka's `ClassicGroup.validateOffsetCommit`.
-    pub fn check_commit(
-        &mut self,
-        scope: &mut Scope<'_, '_>,
-        member: &str,
-        instance: Option<&str>,
-        generation: i32,
-        transactional: bool,
-    ) -> Result<(), GroupError> {
+    pub fn check_commit(&mut self, scope: &mut Scope<'_, '_>, request: &OffsetCommit) -> Result<(), GroupError> {
+        let (member, instance) = (request.member_id.as_str(), request.instance_id.as_deref());
+        let (generation, transactional) = (request.generation_or_epoch, request.transaction.is_some());
         if generation < 0 && self.state == State::Empty {
             // From an administrator, or a consumer that uses no group management.
             return Ok(());
@@ -496,6 +544,11 @@ impl ClassicGroup {
         let Some(found) = self.members.get(member) else { return };
         let at = scope.after_ms(found.session_timeout_ms);
         scope.timers.set(Timer::Session(self.id.clone(), member.to_owned()), at);
+    }
+
+    /// About what the members take in the log, besides their assignments.
+    fn bytes(&self) -> usize {
+        self.members.values().map(Member::bytes).sum()
     }
 
     fn rebalance_timeout_ms(&self) -> i32 {

@@ -1,5 +1,7 @@
 //! ConsumerGroupHeartbeat: a member joins, stays, reports, leaves; and what happens when it is not heard of.
 
+use std::collections::BTreeSet;
+
 use super::super::assignor::{Assignment, Assignor};
 use super::super::event::{ConsumerGroupHeartbeat, ConsumerHeartbeatAnswer, GroupError, Refusal};
 use super::super::record::Record;
@@ -7,6 +9,7 @@ use super::super::scope::{Scope, Timer};
 use super::member::{LEFT_FOR_A_WHILE, MemberState, from_list, is_within, to_list};
 use super::{ConsumerGroup, ConsumerMember, regex};
 use crate::base::ids::Uuid;
+use crate::base::limits::GROUP_RECORDS_BYTES_MAX;
 
 type Answer = Result<ConsumerHeartbeatAnswer, GroupError>;
 
@@ -18,7 +21,8 @@ pub fn check(request: &ConsumerGroupHeartbeat, assignors: &[String]) -> Result<(
     let is_empty = |text: &Option<String>| text.as_ref().is_some_and(String::is_empty);
     let joins = request.member_epoch == 0;
     let id_missing = request.member_id.is_empty() && (request.makes_own_id || !joins);
-    let topics_given = request.subscribed_topics.as_ref().is_some_and(|topics| !topics.is_empty());
+    let topics_given = request.subscribed_topics.is_some();
+    let names_bytes = request.subscribed_topics.iter().flatten().map(String::len).sum::<usize>();
     let regex_given = request.subscribed_regex.is_some();
     let owns = request.owned.as_ref().is_none_or(|owned| !owned.is_empty());
     let faults = [
@@ -30,6 +34,7 @@ pub fn check(request: &ConsumerGroupHeartbeat, assignors: &[String]) -> Result<(
         (request.member_epoch == LEFT_FOR_A_WHILE && request.instance_id.is_none(), "InstanceId can't be null."),
         (joins && request.rebalance_timeout_ms == -1, "RebalanceTimeoutMs must be provided in first request."),
         (joins && owns, "TopicPartitions must be empty when (re-)joining."),
+        (names_bytes > GROUP_RECORDS_BYTES_MAX, "SubscribedTopicNames are too long."),
         (
             joins && !topics_given && !regex_given,
             "Either SubscribedTopicNames or SubscribedTopicRegex must be non-null when (re-)joining.",
@@ -65,9 +70,7 @@ impl ConsumerGroup {
     fn stay(&self, scope: &mut Scope<'_, '_>, request: &ConsumerGroupHeartbeat) -> Answer {
         let full = self.members.len() >= scope.settings.consumer_size_max;
         if full && !self.members.contains_key(&request.member_id) {
-            let message =
-                format!("The consumer group has reached its maximum capacity of {} members.", self.members.len());
-            return Err(GroupError { refusal: Refusal::GroupMaxSizeReached, message: Some(message) });
+            return Err(self.is_full(scope));
         }
         let owned = request.owned.as_deref().map(from_list);
         if let Some(answer) = self.stay_unchanged(scope, request, owned.as_ref()) {
@@ -86,16 +89,30 @@ impl ConsumerGroup {
             let value = Some(updated.metadata());
             draft.write(scope, Record::Member { group: draft.id.clone(), member: id.clone(), value });
         }
-        if changed {
-            draft.resolve(scope, false);
-        }
-        if changed || draft.hash(scope.context.topics) != draft.metadata_hash {
-            draft.bump(scope);
-        }
-        draft.assign(scope, request.server_assignor.as_deref());
+        draft.settle(scope, changed);
         let now = draft.reconcile(scope, &id, owned.as_ref());
-        draft.expect_heartbeat(scope, &id);
-        Ok(answer(scope, request, &before, &now))
+        let now = now.as_ref().or(draft.members.get(&id)).unwrap_or(&updated);
+        draft.expect_heartbeat(scope, now);
+        Ok(answer(scope, request, &before, now))
+    }
+
+    pub(super) fn is_full(&self, scope: &Scope<'_, '_>) -> GroupError {
+        let most = scope.settings.consumer_size_max;
+        refuse(
+            Refusal::GroupMaxSizeReached,
+            format!("The consumer group has reached its maximum capacity of {most} members."),
+        )
+    }
+
+    /// After members or subscriptions changed, or may have: what expressions match, a new epoch, a target for it.
+    pub(super) fn settle(&mut self, scope: &mut Scope<'_, '_>, changed: bool) {
+        if changed {
+            self.resolve(scope, false);
+        }
+        if changed || self.hash(scope.context.topics) != self.metadata_hash {
+            self.bump(scope);
+        }
+        self.assign(scope);
     }
 
     /// The heartbeat that most are: nothing is new, but for what the member may have given back or be waiting for.
@@ -114,8 +131,8 @@ impl ConsumerGroup {
             return None;
         }
         let now = self.reconcile(scope, &member.id, owned);
-        self.expect_heartbeat(scope, &member.id);
-        Some(Ok(answer(scope, request, member, &now)))
+        self.expect_heartbeat(scope, member);
+        Some(Ok(answer(scope, request, member, now.as_ref().unwrap_or(member))))
     }
 
     /// The member that asks, as it was; a new one if it joins.
@@ -136,18 +153,21 @@ impl ConsumerGroup {
             return match current {
                 None if joins => Ok(ConsumerMember::new(id)),
                 None => Err(refuse(Refusal::UnknownMemberId, format!("Instance id {instance} is unknown."))),
+                // One of the classic protocol cannot say that it leaves for a while.
+                Some(current) if joins && current.epoch != LEFT_FOR_A_WHILE && current.classic.is_none() => {
+                    let message = format!(
+                        "Static member {id} with instance id {instance} cannot join the group because the instance id is \
+                         owned by {} member.",
+                        current.id
+                    );
+                    Err(refuse(Refusal::UnreleasedInstanceId, message))
+                }
+                Some(current) if joins => Ok(self.replace(scope, &current, id)),
                 Some(current) if current.id == id => {
-                    if !(joins && current.epoch == LEFT_FOR_A_WHILE) {
-                        check_epoch(&current, request.member_epoch, owned)?;
-                    }
+                    check_epoch(&current, request.member_epoch, owned)?;
                     Ok(current)
                 }
-                Some(current) if joins => self.replace(scope, current, id, instance),
-                Some(_) => {
-                    let message =
-                        format!("Static member {id} with instance id {instance} was fenced by another member.");
-                    Err(refuse(Refusal::FencedInstanceId, message))
-                }
+                Some(current) => Err(fenced(&id, instance, &current.id)),
             };
         }
         match self.members.get(&id) {
@@ -160,68 +180,49 @@ impl ConsumerGroup {
         }
     }
 
-    /// A static member came back under another id: it takes over the target of its former self.
-    fn replace(
-        &mut self,
-        scope: &mut Scope<'_, '_>,
-        old: ConsumerMember,
-        id: String,
-        instance: &str,
-    ) -> Result<ConsumerMember, GroupError> {
-        if old.epoch != LEFT_FOR_A_WHILE {
-            let message =
-                format!("Static member {id} with instance id {instance} cannot join: another member owns it.");
-            return Err(refuse(Refusal::UnreleasedInstanceId, message));
-        }
-        let target = self.targets.get(&old.id).cloned();
+    /// A static member came back, mostly under another id: it takes over the target of its former self.
+    pub(super) fn replace(&mut self, scope: &mut Scope<'_, '_>, old: &ConsumerMember, id: String) -> ConsumerMember {
+        let target = self.targets.get(&old.id).cloned().unwrap_or_default();
         self.cancel_timers(scope, &old.id);
         for record in self.member_tombstones(&old.id) {
             self.write(scope, record);
         }
         let (group, member) = (self.id.clone(), id.clone());
-        let new = ConsumerMember {
-            id,
-            epoch: 0,
-            previous_epoch: 0,
-            state: MemberState::Stable,
-            revoking: Assignment::new(),
-            ..old
-        };
+        let new = old.renamed(id);
         self.write(scope, Record::Member { group: group.clone(), member: member.clone(), value: Some(new.metadata()) });
-        if let Some(target) = target {
-            let partitions = |(topic_id, partitions): (_, std::collections::BTreeSet<i32>)| super::TargetPartitions {
-                topic_id,
-                partitions: partitions.into_iter().collect(),
-            };
-            let value = super::ConsumerGroupTargetAssignmentMemberValue {
-                topic_partitions: target.into_iter().map(partitions).collect(),
-            };
-            self.write(scope, Record::Target { group: group.clone(), member: member.clone(), value: Some(value) });
-        }
+        let value = Some(super::target_value(target));
+        self.write(scope, Record::Target { group: group.clone(), member: member.clone(), value });
         self.write(scope, Record::Current { group, member, value: Some(new.current()) });
-        Ok(new)
+        new
     }
 
-    /// Leads a member one step towards its target.
-    fn reconcile(&self, scope: &mut Scope<'_, '_>, id: &str, owned: Option<&Assignment>) -> ConsumerMember {
-        let Some(member) = self.members.get(id).cloned() else { return ConsumerMember::new(id.to_owned()) };
+    /// Leads a member one step towards its target. `None`: it stays as it is.
+    pub(super) fn reconcile(
+        &self,
+        scope: &mut Scope<'_, '_>,
+        id: &str,
+        owned: Option<&Assignment>,
+    ) -> Option<ConsumerMember> {
+        let member = self.members.get(id)?;
         if member.is_reconciled_to(self.assignment_epoch) {
-            return member;
+            return None;
         }
         let none = Assignment::new();
         let target = self.targets.get(id).unwrap_or(&none);
         let is_free = |topic, partition| !self.held.contains_key(&(topic, partition));
         let next = member.reconciled(target, self.assignment_epoch, owned, is_free);
-        if next != member {
-            let value = Some(next.current());
-            scope.record(Record::Current { group: self.id.clone(), member: id.to_owned(), value });
-            if next.state == MemberState::Unrevoked {
-                self.expect_revocation(scope, &next);
-            } else {
-                scope.timers.cancel(&Timer::ConsumerRebalance(self.id.clone(), id.to_owned()));
-            }
+        if next == *member {
+            return None;
         }
-        next
+        let value = Some(next.current());
+        scope.record(Record::Current { group: self.id.clone(), member: id.to_owned(), value });
+        // One of the classic protocol has its join and its sync to be in time for.
+        if next.state == MemberState::Unrevoked && next.classic.is_none() {
+            self.expect_revocation(scope, &next);
+        } else {
+            scope.timers.cancel(&Timer::ConsumerRebalance(self.id.clone(), id.to_owned()));
+        }
+        Some(next)
     }
 
     fn leave(&self, scope: &mut Scope<'_, '_>, request: &ConsumerGroupHeartbeat) -> Answer {
@@ -232,8 +233,7 @@ impl ConsumerGroup {
                 let current = current
                     .ok_or_else(|| refuse(Refusal::UnknownMemberId, format!("Instance id {instance} is unknown.")))?;
                 if *current != request.member_id {
-                    let message = format!("Static member {} was fenced by another member.", request.member_id);
-                    return Err(refuse(Refusal::FencedInstanceId, message));
+                    return Err(fenced(&request.member_id, instance, current));
                 }
                 current
             }
@@ -247,8 +247,9 @@ impl ConsumerGroup {
             away.revoking = Assignment::new();
             let value = Some(away.current());
             scope.record(Record::Current { group: self.id.clone(), member: id.clone(), value });
+            scope.timers.cancel(&Timer::ConsumerRebalance(self.id.clone(), id.clone()));
         } else {
-            self.fence(scope, id);
+            self.fence(scope, std::slice::from_ref(id));
         }
         Ok(ConsumerHeartbeatAnswer {
             member_id: id.clone(),
@@ -260,37 +261,53 @@ impl ConsumerGroup {
 
     /// A timer of this group is due.
     pub fn timer(&self, scope: &mut Scope<'_, '_>, timer: &Timer) {
-        match timer {
-            Timer::ConsumerSession(_, member) if self.members.contains_key(member) => {
-                tracing::info!(group = %self.id, member, "group member's session is over");
-                self.fence(scope, member);
-            }
+        let (member, why) = match timer {
+            Timer::ConsumerSession(_, member) => (member, "its session is over"),
             Timer::ConsumerRebalance(_, member) => {
-                let revoking = self.members.get(member).is_some_and(|member| member.state == MemberState::Unrevoked);
-                if revoking {
-                    tracing::info!(group = %self.id, member, "group member did not give back its partitions in time");
-                    self.fence(scope, member);
+                let revoking = |member: &ConsumerMember| {
+                    member.state == MemberState::Unrevoked && member.epoch != LEFT_FOR_A_WHILE
+                };
+                if !self.members.get(member).is_some_and(revoking) {
+                    return;
                 }
+                (member, "it did not give back its partitions in time")
             }
-            _ => {}
+            Timer::ConsumerJoin(_, member) => (member, "it did not join again in time"),
+            Timer::ConsumerSync(_, member) => (member, "it did not sync in time"),
+            Timer::Assignment(_) => return self.assign_now(scope),
+            _ => return,
+        };
+        if self.members.contains_key(member) {
+            tracing::info!(group = %self.id, member, why, "group member is removed");
+            self.fence(scope, std::slice::from_ref(member));
         }
     }
 
-    /// Removes a member: what it had is free for a new target.
-    pub(super) fn fence(&self, scope: &mut Scope<'_, '_>, id: &str) {
+    /// Removes members: what they had is free for a new target. If only members of the classic protocol are left, the group
+    /// becomes one of theirs.
+    pub(super) fn fence(&self, scope: &mut Scope<'_, '_>, ids: &[String]) {
+        if ids.is_empty() {
+            return;
+        }
         let mut draft = self.clone();
-        draft.cancel_timers(scope, id);
-        for record in draft.member_tombstones(id) {
-            draft.write(scope, record);
+        for id in ids {
+            draft.cancel_timers(scope, id);
+            for record in draft.member_tombstones(id) {
+                draft.write(scope, record);
+            }
         }
-        draft.resolve(scope, false);
-        draft.bump(scope);
-        draft.assign(scope, None);
+        if self.has_consumers() && draft.may_downgrade(scope.settings) {
+            return draft.downgrade(scope, true);
+        }
+        draft.settle(scope, true);
     }
 
-    fn cancel_timers(&self, scope: &mut Scope<'_, '_>, member: &str) {
-        scope.timers.cancel(&Timer::ConsumerSession(self.id.clone(), member.to_owned()));
-        scope.timers.cancel(&Timer::ConsumerRebalance(self.id.clone(), member.to_owned()));
+    pub(super) fn cancel_timers(&self, scope: &mut Scope<'_, '_>, member: &str) {
+        let names = || (self.id.clone(), member.to_owned());
+        for timer in [Timer::ConsumerSession, Timer::ConsumerRebalance, Timer::ConsumerJoin, Timer::ConsumerSync] {
+            let (group, member) = names();
+            scope.timers.cancel(&timer(group, member));
+        }
     }
 }
 
@@ -314,9 +331,19 @@ fn answer(
 
 /// True if the request says anything of the member that is not known.
 fn changes(member: &ConsumerMember, request: &ConsumerGroupHeartbeat) -> bool {
-    let mut updated = member.clone();
-    update(&mut updated, request);
-    updated != *member
+    let differs = |said: &Option<String>, known: &Option<String>| said.is_some() && said != known;
+    let topics_differ = |topics: &Vec<String>| {
+        topics.iter().any(|topic| !member.topics.contains(topic))
+            || topics.iter().collect::<BTreeSet<_>>().len() != member.topics.len()
+    };
+    member.client != request.client
+        || member.classic.is_some()
+        || differs(&request.instance_id, &member.instance_id)
+        || differs(&request.rack_id, &member.rack_id)
+        || differs(&request.server_assignor, &member.assignor)
+        || request.rebalance_timeout_ms != -1 && request.rebalance_timeout_ms != member.rebalance_timeout_ms
+        || request.subscribed_topics.as_ref().is_some_and(topics_differ)
+        || request.subscribed_regex.as_ref().is_some_and(|regex| *regex != member.regex)
 }
 
 fn update(member: &mut ConsumerMember, request: &ConsumerGroupHeartbeat) {
@@ -342,21 +369,27 @@ fn update(member: &mut ConsumerMember, request: &ConsumerGroupHeartbeat) {
     }
 }
 
-/// A member that did not get its last answer may come with the epoch before, if it owns nothing more than it was given.
+/// A member that did not get its last answer may come with the epoch before, if it owns nothing more than it was given. Epoch
+/// 0 comes from one that begins again.
 fn check_epoch(member: &ConsumerMember, epoch: i32, owned: Option<&Assignment>) -> Result<(), GroupError> {
-    let (known, id) = (member.epoch, &member.id);
+    let known = member.epoch;
     let retries = epoch == member.previous_epoch && owned.is_some_and(|owned| is_within(owned, &member.assigned));
-    if epoch == known || epoch < known && retries {
+    if epoch == 0 || epoch == known || epoch < known && retries {
         return Ok(());
     }
     let than = if epoch > known { "greater" } else { "smaller" };
     let message = format!(
-        "The consumer group member {id} has a {than} member epoch ({epoch}) than the one known by the group coordinator \
+        "The consumer group member has a {than} member epoch ({epoch}) than the one known by the group coordinator \
          ({known}). The member must abandon all its partitions and rejoin."
     );
     Err(refuse(Refusal::FencedMemberEpoch, message))
 }
 
-fn refuse(refusal: Refusal, message: String) -> GroupError {
+pub(super) fn refuse(refusal: Refusal, message: String) -> GroupError {
     GroupError { refusal, message: Some(message) }
+}
+
+pub(super) fn fenced(member: &str, instance: &str, by: &str) -> GroupError {
+    let message = format!("Static member {member} with instance id {instance} was fenced by member {by}.");
+    refuse(Refusal::FencedInstanceId, message)
 }

@@ -10,7 +10,7 @@
 //!
 //! References: KIP-848; Kafka `ConsumerGroupMember.java`, `CurrentAssignmentBuilder.java`, `MemberState.java`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::super::assignor::Assignment;
 use super::super::event::Client;
@@ -75,6 +75,9 @@ pub struct ConsumerMember {
     pub state: MemberState,
     pub assigned: Assignment,
     pub revoking: Assignment,
+    /// Of which epoch each partition was given, of those that it was not given with its present epoch. A commit of an older
+    /// epoch is taken for what the member already had then (KIP-1251).
+    pub given: HashMap<(TopicId, i32), i32>,
 }
 
 impl ConsumerMember {
@@ -94,7 +97,15 @@ impl ConsumerMember {
             state: MemberState::Stable,
             assigned: Assignment::new(),
             revoking: Assignment::new(),
+            given: HashMap::new(),
         }
+    }
+
+    /// The epoch that a partition was given in; `None` if it is not this member's.
+    pub fn given_in(&self, topic: TopicId, partition: i32) -> Option<i32> {
+        let has = |assignment: &Assignment| assignment.get(&topic).is_some_and(|of| of.contains(&partition));
+        let is_held = has(&self.assigned) || has(&self.revoking);
+        is_held.then(|| self.given.get(&(topic, partition)).copied().unwrap_or(self.epoch))
     }
 
     /// What it wants, as it is remembered.
@@ -130,8 +141,8 @@ impl ConsumerMember {
             member_epoch: self.epoch,
             previous_member_epoch: self.previous_epoch,
             state: self.state.number(),
-            assigned_partitions: owned(&self.assigned),
-            partitions_pending_revocation: owned(&self.revoking),
+            assigned_partitions: self.owned(&self.assigned),
+            partitions_pending_revocation: self.owned(&self.revoking),
         }
     }
 
@@ -140,8 +151,30 @@ impl ConsumerMember {
         self.epoch = value.member_epoch;
         self.previous_epoch = value.previous_member_epoch;
         self.state = MemberState::of(value.state);
+        self.given.clear();
+        for owned in value.assigned_partitions.iter().chain(&value.partitions_pending_revocation) {
+            let epochs = owned.assignment_epochs.iter().flatten();
+            self.given.extend(owned.partitions.iter().zip(epochs).map(|(at, epoch)| ((owned.topic_id, *at), *epoch)));
+        }
         self.assigned = assignment(value.assigned_partitions);
         self.revoking = assignment(value.partitions_pending_revocation);
+    }
+
+    fn owned(&self, assignment: &Assignment) -> Vec<OwnedPartitions> {
+        let epoch = |topic, partition| self.given.get(&(topic, partition)).copied().unwrap_or(self.epoch);
+        let topic = |(topic_id, partitions): (&TopicId, &BTreeSet<i32>)| OwnedPartitions {
+            topic_id: *topic_id,
+            partitions: partitions.iter().copied().collect(),
+            assignment_epochs: Some(partitions.iter().map(|partition| epoch(*topic_id, *partition)).collect()),
+        };
+        assignment.iter().map(topic).collect()
+    }
+
+    /// A member of the same wishes and partitions under another id.
+    #[must_use]
+    pub fn renamed(&self, id: String) -> ConsumerMember {
+        let state = MemberState::Stable;
+        ConsumerMember { id, epoch: 0, previous_epoch: 0, state, revoking: Assignment::new(), ..self.clone() }
     }
 
     /// True if it has come to the end of its way to the target of that epoch.
@@ -206,27 +239,25 @@ impl ConsumerMember {
             next.state = MemberState::Unrevoked;
             next.assigned = kept;
             next.revoking = revoking;
+            next.given = self.epochs_of(&next, epoch);
             return next;
         }
         next.epoch = target_epoch;
         next.state = if unreleased { MemberState::Unreleased } else { MemberState::Stable };
         next.assigned = joined(kept, free);
         next.revoking = Assignment::new();
+        next.given = self.epochs_of(&next, target_epoch);
         // A wait for others that changed nothing is no news.
         if next.assigned == self.assigned && next.state == self.state && next.epoch == self.epoch {
             next.previous_epoch = self.previous_epoch;
         }
         next
     }
-}
 
-fn owned(assignment: &Assignment) -> Vec<OwnedPartitions> {
-    let topic = |(topic_id, partitions): (&TopicId, &BTreeSet<i32>)| OwnedPartitions {
-        topic_id: *topic_id,
-        partitions: partitions.iter().copied().collect(),
-        assignment_epochs: None,
-    };
-    assignment.iter().map(topic).collect()
+    /// Of which epoch each partition of the member's next self is: what it has already keeps its own.
+    fn epochs_of(&self, next: &ConsumerMember, epoch: i32) -> HashMap<(TopicId, i32), i32> {
+        next.held().map(|at| (at, self.given_in(at.0, at.1).unwrap_or(epoch))).collect()
+    }
 }
 
 fn assignment(owned: Vec<OwnedPartitions>) -> Assignment {

@@ -13,17 +13,20 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::assignor::{Assignment, Assignor, Spec, Subscriber};
-use super::event::{DescribedConsumerGroup, DescribedConsumerMember, GroupError, GroupId, Refusal};
+use super::event::{DescribedConsumerGroup, DescribedConsumerMember, GroupError, GroupId, OffsetCommit, Refusal};
 use super::record::{
     ConsumerGroupCurrentMemberAssignmentValue, ConsumerGroupMetadataValue, ConsumerGroupTargetAssignmentMemberValue,
     ConsumerGroupTargetAssignmentMetadataValue, Record, TargetPartitions,
 };
 use super::scope::{Scope, Timer};
+use crate::base::clock::WallMs;
 use crate::base::ids::{TopicId, TopicName};
 use crate::coordinator::machine::Topics;
 
+mod classic;
 pub mod heartbeat;
 pub mod member;
+mod migration;
 pub mod regex;
 
 pub use member::{ConsumerMember, LEFT_FOR_A_WHILE};
@@ -35,6 +38,8 @@ pub struct ConsumerGroup {
     epoch: i32,
     metadata_hash: i64,
     assignment_epoch: i32,
+    /// When the target was made; 0: not known.
+    assigned_at: WallMs,
     members: BTreeMap<String, ConsumerMember>,
     /// Instance id to member id.
     instances: HashMap<String, String>,
@@ -91,6 +96,7 @@ impl ConsumerGroup {
             }
             Record::Member { member, value: None, .. } => self.replay_leave(&member),
             Record::TargetEpoch { value, .. } => {
+                self.assigned_at = WallMs(value.as_ref().map_or(0, |value| value.assignment_timestamp));
                 self.assignment_epoch = value.map_or(-1, |value| value.assignment_epoch);
             }
             Record::Target { member, value: Some(value), .. } => {
@@ -150,11 +156,10 @@ impl ConsumerGroup {
 
     /// After a start: the sessions of the members begin now, and the topics may have changed meanwhile.
     pub fn loaded(&self, scope: &mut Scope<'_, '_>) {
-        for member in self.members.keys() {
-            self.expect_heartbeat(scope, member);
-        }
         for member in self.members.values() {
-            if member.state == member::MemberState::Unrevoked {
+            self.expect_heartbeat(scope, member);
+            let gives_back = member.state == member::MemberState::Unrevoked && member.epoch != LEFT_FOR_A_WHILE;
+            if gives_back && member.classic.is_none() {
                 self.expect_revocation(scope, member);
             }
         }
@@ -163,15 +168,20 @@ impl ConsumerGroup {
 
     /// Topics were made, deleted or have grown: a new epoch if that concerns the group.
     pub fn topics_changed(&self, scope: &mut Scope<'_, '_>) {
-        if self.members.is_empty() {
+        let topics = scope.context.topics;
+        let matches_else = |(regex, known): (&String, &BTreeSet<String>)| {
+            regex::matching(regex, &topics.names()).is_ok_and(|now| now != *known)
+        };
+        let unchanged = || self.hash(topics) == self.metadata_hash && !self.regexes.iter().any(matches_else);
+        if self.members.is_empty() || self.epoch == self.assignment_epoch && unchanged() {
             return;
         }
         let mut draft = self.clone();
         draft.resolve(scope, true);
         if draft.hash(scope.context.topics) != self.metadata_hash {
             draft.bump(scope);
-            draft.assign(scope, None);
         }
+        draft.assign(scope);
     }
 
     /// Writes what the expressions of the members match now. `all`: also those that were resolved before.
@@ -242,18 +252,18 @@ impl ConsumerGroup {
         i64::from_be_bytes(hash.to_be_bytes())
     }
 
-    /// A new group epoch.
+    /// A new group epoch. The first is 2, as Kafka's: 1 is of a member that waits for the first target.
     fn bump(&mut self, scope: &mut Scope<'_, '_>) {
         let value = ConsumerGroupMetadataValue {
-            epoch: self.epoch.saturating_add(1),
+            epoch: if self.epoch == 0 { 2 } else { self.epoch.saturating_add(1) },
             metadata_hash: self.hash(scope.context.topics),
         };
         self.write(scope, Record::ConsumerGroup { group: self.id.clone(), value: Some(value) });
     }
 
-    /// A target for the group epoch, if there is none yet. `asking`: the assignor that the asking member wants.
-    fn assign(&mut self, scope: &mut Scope<'_, '_>, _asking: Option<&str>) {
-        if self.epoch <= self.assignment_epoch {
+    /// A target for the group epoch, if there is none yet.
+    fn assign(&mut self, scope: &mut Scope<'_, '_>) {
+        if self.epoch <= self.assignment_epoch || self.is_put_off(scope) {
             return;
         }
         let spec = self.spec(scope.context.topics);
@@ -262,18 +272,36 @@ impl ConsumerGroup {
             if self.targets.get(&member) == Some(&target) {
                 continue;
             }
-            let topic_partitions = target.into_iter().map(|(topic_id, partitions)| TargetPartitions {
-                topic_id,
-                partitions: partitions.into_iter().collect(),
-            });
-            let value = ConsumerGroupTargetAssignmentMemberValue { topic_partitions: topic_partitions.collect() };
-            self.write(scope, Record::Target { group: self.id.clone(), member, value: Some(value) });
+            let value = Some(target_value(target));
+            self.write(scope, Record::Target { group: self.id.clone(), member, value });
         }
         let value = ConsumerGroupTargetAssignmentMetadataValue {
             assignment_epoch: self.epoch,
             assignment_timestamp: scope.context.wall.0,
         };
         self.write(scope, Record::TargetEpoch { group: self.id.clone(), value: Some(value) });
+    }
+
+    /// True if the last target is too young for another one, which then comes by itself.
+    fn is_put_off(&self, scope: &mut Scope<'_, '_>) -> bool {
+        let interval = scope.settings.consumer_assignment_interval_ms;
+        let age = scope.context.wall.0.saturating_sub(self.assigned_at.0);
+        let left = i64::from(interval).saturating_sub(age);
+        if left <= 0 || self.members.is_empty() {
+            return false;
+        }
+        // A wall clock that was set back must not hold the group up.
+        let at = scope.after_ms(i32::try_from(left).unwrap_or(interval).min(interval));
+        scope.timers.set(Timer::Assignment(self.id.clone()), at);
+        true
+    }
+
+    /// The time of a target that was put off has come.
+    pub(super) fn assign_now(&self, scope: &mut Scope<'_, '_>) {
+        if self.epoch > self.assignment_epoch && !self.members.is_empty() {
+            let mut draft = self.clone();
+            draft.assign(scope);
+        }
     }
 
     /// The assignor that most members want; the broker's first if nobody says.
@@ -306,9 +334,10 @@ impl ConsumerGroup {
         }
     }
 
-    fn expect_heartbeat(&self, scope: &mut Scope<'_, '_>, member: &str) {
-        let at = scope.after_ms(scope.settings.consumer_session_timeout_ms);
-        scope.timers.set(Timer::ConsumerSession(self.id.clone(), member.to_owned()), at);
+    fn expect_heartbeat(&self, scope: &mut Scope<'_, '_>, member: &ConsumerMember) {
+        let session = member.classic.as_ref().map(|classic| classic.session_timeout_ms);
+        let at = scope.after_ms(session.unwrap_or(scope.settings.consumer_session_timeout_ms));
+        scope.timers.set(Timer::ConsumerSession(self.id.clone(), member.id.clone()), at);
     }
 
     fn expect_revocation(&self, scope: &mut Scope<'_, '_>, member: &ConsumerMember) {
@@ -316,16 +345,24 @@ impl ConsumerGroup {
         scope.timers.set(Timer::ConsumerRebalance(self.id.clone(), member.id.clone()), at);
     }
 
-    /// Whether a commit of this member and epoch may be written.
+    /// Whether a commit may be written; a commit of an older epoch only for what the member had then.
     ///
     /// # Errors
     /// As Kafka's `ConsumerGroup.validateOffsetCommit`.
-    pub fn check_commit(&self, member: &str, epoch: i32, transactional: bool) -> Result<(), GroupError> {
-        if epoch < 0 && (self.members.is_empty() || transactional && member.is_empty()) {
-            return Ok(());
+    pub fn check_commit(&self, request: &OffsetCommit) -> Result<CommitOf<'_>, GroupError> {
+        let (epoch, transactional) = (request.generation_or_epoch, request.transaction.is_some());
+        let nobody = request.member_id.is_empty() && request.instance_id.is_none();
+        if epoch < 0 && (self.members.is_empty() || transactional && nobody) {
+            return Ok(CommitOf::Anything);
         }
-        let member = self.members.get(member).ok_or(Refusal::UnknownMemberId)?;
-        member_epoch_is(member, epoch)
+        let member = self.members.get(&request.member_id).ok_or(Refusal::UnknownMemberId)?;
+        if !transactional && member.classic.is_none() && !request.knows_member_epochs {
+            return Err(Refusal::UnsupportedVersion.into());
+        }
+        if member.classic.is_none() && (0..member.epoch).contains(&epoch) {
+            return Ok(CommitOf::Given { member, epoch });
+        }
+        member_epoch_is(member, epoch).map(|()| CommitOf::Anything)
     }
 
     /// Whether a member may fetch offsets.
@@ -394,6 +431,34 @@ impl ConsumerGroup {
             members: self.members.values().map(member).collect(),
         }
     }
+}
+
+/// What a commit may be of.
+pub enum CommitOf<'a> {
+    Anything,
+    /// What the member was given in this epoch or before.
+    Given {
+        member: &'a ConsumerMember,
+        epoch: i32,
+    },
+}
+
+impl CommitOf<'_> {
+    /// Whether a partition's offset may be written.
+    pub fn allows(&self, topic: TopicId, partition: i32) -> bool {
+        match self {
+            CommitOf::Anything => true,
+            CommitOf::Given { member, epoch } => member.given_in(topic, partition).is_some_and(|given| given <= *epoch),
+        }
+    }
+}
+
+fn target_value(target: Assignment) -> ConsumerGroupTargetAssignmentMemberValue {
+    let partitions = |(topic_id, partitions): (TopicId, BTreeSet<i32>)| TargetPartitions {
+        topic_id,
+        partitions: partitions.into_iter().collect(),
+    };
+    ConsumerGroupTargetAssignmentMemberValue { topic_partitions: target.into_iter().map(partitions).collect() }
 }
 
 fn member_epoch_is(member: &ConsumerMember, epoch: i32) -> Result<(), GroupError> {

@@ -20,7 +20,9 @@ use crate::settings::Settings;
 
 mod classic;
 mod consumer;
+mod migration;
 mod offsets;
+mod schedule;
 
 /// Topics that a test makes up.
 #[derive(Default)]
@@ -58,7 +60,9 @@ pub struct Rig {
     replies: HashMap<Ticket, Reply>,
     now_ms: u64,
     tickets: u64,
-    randomness: u8,
+    /// Requests without an answer.
+    asked: usize,
+    randomness: u64,
 }
 
 impl Rig {
@@ -80,6 +84,7 @@ impl Rig {
             replies: HashMap::new(),
             now_ms: 0,
             tickets: 0,
+            asked: 0,
             randomness: 0,
         };
         rig.run(|machine, context| machine.loaded(context));
@@ -97,8 +102,8 @@ impl Rig {
 
     fn run(&mut self, decide: impl FnOnce(&mut GroupMachine, &mut Context<'_>) -> GroupEffects) {
         let mut random = || {
-            self.randomness = self.randomness.wrapping_add(1);
-            [self.randomness; 16]
+            self.randomness += 1;
+            u128::from(self.randomness).to_be_bytes()
         };
         let mut context = Context {
             wall: WallMs(1_000_000 + i64::try_from(self.now_ms).expect("a short test")),
@@ -118,6 +123,7 @@ impl Rig {
             self.machine.replay(record, At { offset, wall, transaction: effects.transaction });
         }
         for (ticket, reply) in effects.replies {
+            self.asked -= 1;
             assert!(self.replies.insert(ticket, reply).is_none(), "answered twice");
         }
     }
@@ -126,6 +132,7 @@ impl Rig {
     pub fn ask(&mut self, event: Event) -> Ticket {
         self.tickets += 1;
         let ticket = Ticket(self.tickets);
+        self.asked += 1;
         self.run(|machine, context| machine.handle(Input::Request { ticket, event }, context));
         ticket
     }
@@ -159,12 +166,37 @@ impl Rig {
 
     /// A broker that starts on the log as it is now.
     pub fn restart(&mut self) {
-        self.machine = GroupMachine::new(Arc::clone(&self.settings));
-        for (record, offset) in self.log.clone().into_iter().zip(0..) {
-            self.machine.replay(record, At { offset: Offset(offset), wall: WallMs(1_000_000), transaction: None });
-        }
+        self.machine = self.replayed();
         self.replies.clear();
+        self.asked = 0;
         self.run(|machine, context| machine.loaded(context));
+    }
+
+    /// A machine that has read the log as it is now.
+    pub fn replayed(&self) -> GroupMachine {
+        let mut machine = GroupMachine::new(Arc::clone(&self.settings));
+        for (record, offset) in self.log.clone().into_iter().zip(0..) {
+            machine.replay(record, At { offset: Offset(offset), wall: WallMs(1_000_000), transaction: None });
+        }
+        machine
+    }
+
+    /// An event whose records cannot be written: the machine is dropped and loaded again, and nobody is answered.
+    pub fn lose(&mut self, event: Event) {
+        let mut random = || [77; 16];
+        let mut context = Context {
+            wall: WallMs(1_000_000 + i64::try_from(self.now_ms).expect("a short test")),
+            monotonic: Monotonic(Duration::from_millis(self.now_ms)),
+            random: &mut random,
+            topics: &self.topics,
+        };
+        drop(self.machine.handle(Input::Request { ticket: Ticket(u64::MAX), event }, &mut context));
+        self.restart();
+    }
+
+    /// How many requests wait for their answer.
+    pub fn unanswered(&self) -> usize {
+        self.asked
     }
 }
 
