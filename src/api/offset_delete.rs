@@ -13,16 +13,18 @@ use crate::wire::messages::offset_delete::{
     OffsetDeleteRequest, OffsetDeleteResponse, OffsetDeleteResponsePartition, OffsetDeleteResponseTopic,
 };
 
+/// A partition and what it is answered with; `None`: by the group.
+type Row = (i32, Option<ErrorCode>);
+
 pub fn handle(call: Call<'_>, request: OffsetDeleteRequest, (): ()) -> Outcome<OffsetDeleteResponse> {
     let mut known = Vec::new();
-    // What each partition is answered with; `None`: by the group.
-    let mut rows: Vec<(String, Vec<(i32, Option<ErrorCode>)>)> = Vec::new();
+    let mut rows: Vec<(String, Vec<Row>)> = Vec::new();
     for topic in request.topics {
         let found = call.broker.registry.topic(&topic.name).zip(TopicName::parse(&topic.name).ok());
         let is_there = |index: i32| found.as_ref().is_some_and(|(topic, _)| topic.partition(index).is_some());
         let unknown = |index: i32| (!is_there(index)).then_some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
         let asked = topic.partitions.into_iter().map(|asked| asked.partition_index);
-        let asked: Vec<(i32, Option<ErrorCode>)> = asked.map(|index| (index, unknown(index))).collect();
+        let asked: Vec<Row> = asked.map(|index| (index, unknown(index))).collect();
         if let Some((_, name)) = &found {
             let there = asked.iter().filter(|(_, error)| error.is_none()).map(|(index, _)| *index);
             known.push((name.clone(), there.collect::<Vec<i32>>()));
@@ -39,7 +41,7 @@ pub fn handle(call: Call<'_>, request: OffsetDeleteRequest, (): ()) -> Outcome<O
         };
         let mut codes = outcomes.into_iter().flatten().map(|outcome| code_of(&outcome));
         let topics = rows.into_iter().map(|(name, partitions)| {
-            let row = |(partition_index, error): (i32, Option<ErrorCode>)| OffsetDeleteResponsePartition {
+            let row = |(partition_index, error): Row| OffsetDeleteResponsePartition {
                 partition_index,
                 error_code: error.or_else(|| codes.next()).unwrap_or(ErrorCode::UNKNOWN_SERVER_ERROR),
             };

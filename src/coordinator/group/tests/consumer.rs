@@ -101,7 +101,7 @@ fn a_restart_in_the_middle_of_a_rebalance_goes_on_with_it() {
 fn a_member_that_does_not_give_back_in_time_is_fenced() {
     let mut rig = Rig::new();
     rig.topic("t", 4);
-    let mut members = vec![Member::new("a"), Member::new("b")];
+    let mut members = [Member::new("a"), Member::new("b")];
     members[0].step(&mut rig);
     let held = members[0].owned.clone();
     members[1].step(&mut rig);
