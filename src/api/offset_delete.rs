@@ -13,7 +13,7 @@ use crate::wire::messages::offset_delete::{
     OffsetDeleteRequest, OffsetDeleteResponse, OffsetDeleteResponsePartition, OffsetDeleteResponseTopic,
 };
 
-/// A partition and what it is answered with; `None`: by the group.
+/// A partition and what it is answered with; `None`: what the group says.
 type Row = (i32, Option<ErrorCode>);
 
 pub fn handle(call: Call<'_>, request: OffsetDeleteRequest, (): ()) -> Outcome<OffsetDeleteResponse> {

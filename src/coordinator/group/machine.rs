@@ -481,13 +481,13 @@ impl GroupMachine {
         let mut effects = GroupEffects::default();
         let mut changed: HashSet<GroupId> = HashSet::new();
         while let Some(timer) = self.timers.take_due(context.monotonic) {
-            // A consumer group that is to change changes when its records are replayed: its next timer comes then.
-            if timer.consumer_group().is_some_and(|group| changed.contains(group)) {
+            // A group that is to change changes when its records are replayed: its next timer comes then.
+            if timer.group().is_some_and(|group| changed.contains(group)) {
                 self.timers.set(timer, context.monotonic);
                 break;
             }
             let more = self.timer(&timer, context);
-            if let Some(group) = timer.consumer_group().filter(|_| !more.records.is_empty()) {
+            if let Some(group) = timer.group().filter(|_| !more.records.is_empty()) {
                 changed.insert(group.to_owned());
             }
             effects.extend(more);

@@ -45,15 +45,18 @@ pub enum Timer {
 }
 
 impl Timer {
-    /// The consumer group that the timer is of.
-    pub fn consumer_group(&self) -> Option<&str> {
+    /// The group that the timer is of.
+    pub fn group(&self) -> Option<&str> {
         match self {
-            Timer::ConsumerSession(group, _)
+            Timer::Session(group, _)
+            | Timer::Join(group)
+            | Timer::Sync(group)
+            | Timer::ConsumerSession(group, _)
             | Timer::ConsumerRebalance(group, _)
             | Timer::ConsumerJoin(group, _)
             | Timer::ConsumerSync(group, _)
             | Timer::Assignment(group) => Some(group),
-            _ => None,
+            Timer::Expiry | Timer::Gone => None,
         }
     }
 }

@@ -156,3 +156,39 @@ fn range_gives_the_same_numbers_of_topics_that_belong_together() {
     assert_eq!(assigned["a"][&topic(1)], assigned["a"][&topic(2)]);
     assert_eq!(assigned["b"][&topic(1)], [3, 4].into());
 }
+
+#[test]
+fn ten_thousand_partitions_are_divided_among_a_hundred_members_of_different_wishes() {
+    for same in [true, false] {
+        let mut random = Random(7);
+        let mut spec = Spec::default();
+        for number in 0..100 {
+            spec.partitions.insert(topic(number), 100);
+        }
+        for member in 0..100_u64 {
+            let wanted = spec.partitions.keys().copied().filter(|_| same || random.below(3) > 0).collect();
+            let member = format!("m{member:03}");
+            spec.subscribers.push(Subscriber { member, instance: None, topics: wanted, current: Assignment::new() });
+        }
+        for assignor in [Assignor::Uniform, Assignor::Range] {
+            let assigned = assignor.assign(&spec);
+            check_whole(&spec, &assigned, 7);
+            if assignor == Assignor::Uniform {
+                let loads = loads(&assigned);
+                assert_eq!((loads.iter().min(), loads.iter().max()), (Some(&100), Some(&100)));
+                // One goes: what the others have they keep.
+                let mut next = spec.clone();
+                next.subscribers.pop();
+                next.subscribers.iter_mut().for_each(|one| one.current = assigned[&one.member].clone());
+                let after = assignor.assign(&next);
+                check_whole(&next, &after, 7);
+                let kept = |one: &Subscriber| {
+                    let pairs = one.current.iter().flat_map(|(topic, of)| of.iter().map(move |at| (*topic, *at)));
+                    pairs.filter(|(topic, at)| after[&one.member].get(topic).is_some_and(|of| of.contains(at))).count()
+                };
+                let kept: usize = next.subscribers.iter().map(kept).sum();
+                assert!(kept >= 9_800, "{kept} of 9900 stay");
+            }
+        }
+    }
+}

@@ -238,3 +238,34 @@ fn a_full_group_takes_nobody_else() {
     let ticket = rig.ask(Event::JoinGroup(join("g", "")));
     assert_eq!(refused(rig.answer(ticket)), Refusal::GroupMaxSizeReached);
 }
+
+#[test]
+fn who_comes_meanwhile_does_not_prolong_the_gathering() {
+    let mut rig = Rig::new();
+    let (ids, generation) = stable(&mut rig, 2);
+    let first = rig.ask(Event::JoinGroup(join("g", "")));
+    for _ in 0..5 {
+        rig.pass(5_000);
+        ids.iter().for_each(|id| drop(rig.call(Event::Heartbeat(heartbeat("g", id, generation)))));
+        rig.ask(Event::JoinGroup(join("g", "")));
+        assert!(rig.answer(first).is_none(), "the others have time");
+    }
+    rig.pass(5_000);
+    assert_eq!(joined(&mut rig, first).members.len(), 6);
+}
+
+#[test]
+fn what_would_not_fit_into_a_record_is_refused_and_disturbs_nobody() {
+    let mut rig = Rig::new();
+    let (ids, generation) = stable(&mut rig, 1);
+    let bytes = Bytes::from(vec![0; 17 << 20]);
+    let huge = JoinGroup { protocols: vec![("range".to_owned(), bytes.clone())], ..join("g", "") };
+    let ticket = rig.ask(Event::JoinGroup(huge));
+    assert_eq!(refused(rig.answer(ticket)), Refusal::UnknownServerError);
+    assert_eq!(rig.call(Event::Heartbeat(heartbeat("g", &ids[0], generation))), Reply::Heartbeat(Ok(())));
+    let ticket = rig.ask(Event::JoinGroup(join("g", &ids[0])));
+    let generation = joined(&mut rig, ticket).generation;
+    let ticket = rig.ask(Event::SyncGroup(sync("g", &ids[0], generation, &[(&ids[0], &bytes)])));
+    assert_eq!(refused(rig.answer(ticket)), Refusal::UnknownServerError);
+    assert_eq!(described(&mut rig, "g").state, "PreparingRebalance");
+}

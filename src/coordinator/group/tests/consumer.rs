@@ -248,3 +248,66 @@ fn requests_that_cannot_be_meant_are_refused_and_remembered_nowhere() {
     assert!(rig.log.is_empty());
     assert_eq!(rig.machine.group_count(), 0);
 }
+
+#[test]
+fn members_whose_sessions_end_together_leave_nothing_behind() {
+    let mut rig = Rig::new();
+    rig.topic("t", 6);
+    let mut members = vec![Member::new("a"), Member::new("b"), Member::new("c")];
+    settle(&mut rig, &mut members);
+    let mut last = vec![members.remove(2)];
+    for _ in 0..11 {
+        rig.pass(5_000);
+        last[0].step(&mut rig);
+    }
+    settle(&mut rig, &mut last);
+    assert_eq!(last[0].partitions().len(), 6);
+    assert_eq!(described(&mut rig, "g").members.len(), 1);
+}
+
+#[test]
+fn targets_are_not_made_more_often_than_is_wanted() {
+    let mut rig = Rig::with(|settings| settings.consumer_assignment_interval_ms = 3_000);
+    rig.topic("t", 4);
+    let first = call(&mut rig, beat("g", "a", 0)).expect("joined");
+    let second = call(&mut rig, beat("g", "b", 0)).expect("joined");
+    assert_eq!((second.member_epoch, described(&mut rig, "g").state), (first.member_epoch, "Assigning"));
+    rig.pass(2_999);
+    assert_eq!(described(&mut rig, "g").state, "Assigning");
+    rig.pass(1);
+    assert_eq!(described(&mut rig, "g").state, "Reconciling");
+    let mut members = vec![
+        Member { epoch: first.member_epoch, owned: first.assignment.expect("told"), ..Member::new("a") },
+        Member { epoch: second.member_epoch, ..Member::new("b") },
+    ];
+    settle(&mut rig, &mut members);
+    assert_eq!(members[1].partitions().len(), 2);
+}
+
+#[test]
+fn a_commit_of_an_older_epoch_is_taken_for_what_the_member_had_then() {
+    let mut rig = Rig::new();
+    let id = rig.topic("t", 2);
+    let mut members = vec![Member::new("a")];
+    settle(&mut rig, &mut members);
+    let old = members[0].epoch;
+    rig.topic("t", 3);
+    settle(&mut rig, &mut members);
+    assert!(members[0].epoch > old);
+    let mut outcome = |partition, epoch| {
+        let mut request = commit("g", "a", epoch, "t", partition, 1);
+        request.topics[0].0.id = id;
+        match rig.call(Event::OffsetCommit(request)) {
+            Reply::OffsetCommit(outcomes) => outcomes[0][0].clone().err().map(|error| error.refusal),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(outcome(0, old), None);
+    assert_eq!(outcome(2, old), Some(Refusal::StaleMemberEpoch), "given later");
+    assert_eq!(outcome(0, old - 1), Some(Refusal::StaleMemberEpoch), "before it was given");
+    let epoch = members[0].epoch;
+    assert_eq!(outcome(2, epoch), None);
+    let old_client = OffsetCommit { knows_member_epochs: false, ..commit("g", "a", epoch, "t", 0, 1) };
+    let Reply::OffsetCommit(outcomes) = rig.call(Event::OffsetCommit(old_client)) else { panic!("no outcome") };
+    assert_eq!(outcomes[0][0].clone().expect_err("too old").refusal, Refusal::UnsupportedVersion);
+}

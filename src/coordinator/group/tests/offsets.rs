@@ -152,3 +152,27 @@ fn an_offset_of_a_transaction_is_seen_when_it_commits() {
         assert_eq!(committed(&mut rig, "g"), [("t".to_owned(), 0, expected)]);
     }
 }
+
+#[test]
+fn a_client_that_invents_groups_does_not_take_all_memory() {
+    let mut rig = Rig::with(|settings| settings.groups_max = 3);
+    for name in ["a", "b", "c"] {
+        outcome(&mut rig, commit(name, "", -1, "t", 0, 7)).expect("committed");
+    }
+    let error = outcome(&mut rig, commit("d", "", -1, "t", 0, 7)).expect_err("one too many");
+    assert_eq!(error.refusal, Refusal::CoordinatorNotAvailable);
+    outcome(&mut rig, commit("a", "", -1, "t", 0, 8)).expect("who is there stays");
+    assert!(matches!(rig.call(Event::JoinGroup(join("e", ""))), Reply::JoinGroup(Err(_))));
+    assert!(matches!(rig.call(Event::DeleteGroup("b".to_owned())), Reply::DeleteGroup(Ok(()))));
+    outcome(&mut rig, commit("d", "", -1, "t", 0, 7)).expect("there is room again");
+}
+
+#[test]
+fn a_commit_that_would_not_fit_into_the_log_is_refused_whole() {
+    let mut rig = Rig::new();
+    let mut huge = commit("g", "", -1, "t", 0, 7);
+    let one = CommitPartition { metadata: Some("x".repeat(4096)), ..huge.topics[0].1[0].clone() };
+    huge.topics[0].1 = (0..4_200).map(|partition| CommitPartition { partition, ..one.clone() }).collect();
+    assert_eq!(outcome(&mut rig, huge).expect_err("too big").refusal, Refusal::InvalidCommitOffsetSize);
+    assert!(rig.log.is_empty());
+}

@@ -295,7 +295,7 @@ impl Classic {
     fn step(&mut self, rig: &mut Rig) {
         if let Some(ticket) = self.joining {
             match rig.answer(ticket) {
-                None => (),
+                None => {}
                 Some(Reply::JoinGroup(Ok(joined))) => {
                     (self.id, self.generation, self.joining) = (joined.member_id.clone(), joined.generation, None);
                     let ids: Vec<&str> = joined.members.iter().map(|(id, ..)| id.as_str()).collect();
