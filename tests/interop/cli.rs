@@ -21,7 +21,7 @@ use session::{Player, Session};
 
 const LIMIT: Duration = Duration::from_secs(60);
 /// In the order in which one broker sees them.
-const SESSIONS: [&str; 5] = ["topics", "cluster", "configs", "records", "load"];
+const SESSIONS: [&str; 7] = ["topics", "cluster", "configs", "records", "load", "groups", "consumers"];
 /// What the other broker is started with (`kafka/server.properties`), and no fewer copies than asked for.
 const LIKE_KAFKA: &[&str] = &[
     "klamm.replication.clamp=false",

@@ -15,7 +15,7 @@ use crate::support::broker::{Kind, Shared, kinds, shared};
 use crate::support::clients::{Java, python};
 use crate::support::process::run;
 use crate::support::{tests_folder, turn};
-use crate::text_file::{CODECS, codec_on_disk, librdkafka_writes};
+use crate::text_file::{CODECS, codec_on_disk};
 
 #[test]
 fn kafka_python_sees_what_it_sees_of_apache_kafka() {
@@ -98,7 +98,6 @@ fn compare(client: &str, kind: Kind, program: &mut Command) {
 fn check_codecs(client: &str, kind: Kind, broker: &Shared, prefix: &str) {
     let on_disk = |topic: &str| codec_on_disk(&broker.data.join(format!("{prefix}-{topic}-0")));
     for (codec, code) in CODECS {
-        let code = if client.starts_with("confluent") { librdkafka_writes(kind, codec) } else { code };
         assert_eq!(on_disk(&format!("codec-{codec}")), code, "{codec} of {client} on {kind:?}");
     }
     assert_eq!(on_disk("recompressed"), 4, "{client} on {kind:?}: the topic wants zstd");

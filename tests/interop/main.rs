@@ -13,6 +13,7 @@ mod directory;
 mod dump;
 mod families;
 mod go;
+mod groups;
 mod left;
 mod librdkafka;
 mod moving;

@@ -1,4 +1,4 @@
-//! CreateTopics by hand: tests that use one client must not need another to make their topics.
+//! CreateTopics and what offsets there are, by hand: tests that use one client must not need another to make their topics.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -19,8 +19,7 @@ impl Topic<'_> {
     /// # Panics
     /// If the broker refuses.
     pub fn create(&self, bootstrap: &str) {
-        let mut stream = TcpStream::connect(bootstrap).expect("connect to the broker");
-        stream.set_read_timeout(Some(Duration::from_secs(30))).expect("set a timeout");
+        let mut stream = connect(bootstrap);
         let answer = ask(&mut stream, &self.create_request());
         // correlation id, throttle time, count, name; then the error code
         assert_eq!(code(&answer, 14 + self.name.len()), Some(0), "CreateTopics {} answered {answer:?}", self.name);
@@ -64,6 +63,41 @@ impl Topic<'_> {
     }
 }
 
+/// The end offsets of a topic's partitions, from the first.
+///
+/// # Panics
+/// If the broker refuses.
+pub fn end_offsets(bootstrap: &str, name: &str, partitions: i32) -> Vec<i64> {
+    let topic = Topic { name, partitions, configs: &[] };
+    let mut stream = connect(bootstrap);
+    let one = |partition| {
+        let answer = ask(&mut stream, &topic.end_offset_request(partition));
+        assert_eq!(code(&answer, 18 + name.len()), Some(0), "ListOffsets {name} answered {answer:?}");
+        // the error code, a timestamp; then the offset
+        number(&answer, 28 + name.len()).expect("an offset")
+    };
+    (0..partitions).map(one).collect()
+}
+
+/// What a group has committed for a partition, if it has and its coordinator answers: OffsetFetch, version 1.
+pub fn committed(bootstrap: &str, group: &str, topic: &str, partition: i32) -> Option<i64> {
+    let mut bytes = header(9, 1);
+    put(&mut bytes, group);
+    bytes.extend(1_i32.to_be_bytes());
+    put(&mut bytes, topic);
+    bytes.extend(1_i32.to_be_bytes());
+    bytes.extend(partition.to_be_bytes());
+    let answer = ask(&mut connect(bootstrap), &bytes);
+    // correlation id, count, name, count, partition; then the offset
+    number(&answer, 18 + topic.len()).filter(|offset| *offset >= 0)
+}
+
+fn connect(bootstrap: &str) -> TcpStream {
+    let stream = TcpStream::connect(bootstrap).expect("connect to the broker");
+    stream.set_read_timeout(Some(Duration::from_secs(30))).expect("set a timeout");
+    stream
+}
+
 fn header(key: i16, version: i16) -> Vec<u8> {
     let mut bytes = [key.to_be_bytes(), version.to_be_bytes()].concat();
     bytes.extend(1_i32.to_be_bytes());
@@ -83,6 +117,10 @@ fn ask(stream: &mut TcpStream, request: &[u8]) -> Vec<u8> {
 
 fn code(answer: &[u8], at: usize) -> Option<i16> {
     answer.get(at..at + 2).map(|bytes| i16::from_be_bytes([bytes[0], bytes[1]]))
+}
+
+fn number(answer: &[u8], at: usize) -> Option<i64> {
+    answer.get(at..)?.first_chunk().map(|bytes| i64::from_be_bytes(*bytes))
 }
 
 fn put(bytes: &mut Vec<u8>, text: &str) {

@@ -37,10 +37,13 @@ impl Masks {
         }
     }
 
-    /// The lines of an output, without stack traces and empty lines.
-    pub fn masked(&mut self, text: &str, numbers: bool) -> Vec<String> {
+    /// The lines of an output, without stack traces and empty lines. `flag`: `numbers` or `ids`, whose members are `(id)`.
+    pub fn masked(&mut self, text: &str, flag: &str) -> Vec<String> {
         let kept = text.lines().filter(|line| !line.trim().is_empty() && !is_frame(line));
-        let mut lines: Vec<String> = kept.map(|line| self.line(line, numbers)).collect();
+        let mut lines: Vec<String> = kept.map(|line| self.line(line, flag == "numbers")).collect();
+        if flag == "ids" {
+            lines.iter_mut().for_each(|line| *line = without_ids(line));
+        }
         // how often a client tries again is a matter of time
         lines.dedup_by(|next, line| next == line && line.starts_with("[(time)] WARN"));
         lines
@@ -90,6 +93,19 @@ impl Masks {
             self.topic_ids.insert(topic, id);
         }
     }
+}
+
+/// The line with the ids of members, as the broker (classic) and the client (consumer protocol) make them, as `(id)`.
+fn without_ids(line: &str) -> String {
+    let masked = |word: &str| match word.len() {
+        22 => "(id)".to_owned(),
+        length @ 37.. if word.is_char_boundary(length - 36) => {
+            let (before, id) = word.split_at(length - 36);
+            if id.matches('-').count() == 4 { format!("{before}(id)") } else { word.to_owned() }
+        }
+        _ => word.to_owned(),
+    };
+    line.split(' ').map(masked).collect::<Vec<_>>().join(" ")
 }
 
 fn is_frame(line: &str) -> bool {

@@ -8,30 +8,42 @@
 //!     = CODE                 its exit code
 //!
 //! `$ [numbers] TOOL ..`: every number that it prints is `N`. `$ [only TEXT] TOOL ..`: only lines with the text are looked
-//! at. `{id of TOPIC}` is the id that the topic was last shown with.
+//! at. `$ [ids] TOOL ..`: ids of members are `(id)`. `$ [sorted] TOOL ..`: the order of its lines says nothing.
+//! `$ [beside] TOOL ..`: a consumer that runs on, beside the commands after it, until `$ stop`; it has been assigned partitions.
+//! `{id of TOPIC}` is the id that the topic was last shown with, `{input}` a file with the standard input.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::process::Signal;
+use tempfile::TempDir;
 
 use super::masked::Masks;
 use super::tools::Tools;
 use crate::support::broker::Broker;
 use crate::support::clients::Java;
-use crate::support::tests_folder;
+use crate::support::process::Guarded;
+use crate::support::{tests_folder, wait_for};
 
 /// The classes behind Kafka's scripts, whose names go without `kafka-` and `.sh`.
-const TOOLS: [(&str, &str); 12] = [
+const TOOLS: [(&str, &str); 17] = [
     ("broker-api-versions", "org.apache.kafka.tools.BrokerApiVersionsCommand"),
+    ("client-compatibility-test", "org.apache.kafka.tools.ClientCompatibilityTest"),
     ("cluster", "org.apache.kafka.tools.ClusterTool"),
     ("configs", "kafka.admin.ConfigCommand"),
     ("console-consumer", "org.apache.kafka.tools.consumer.ConsoleConsumer"),
     ("console-producer", "org.apache.kafka.tools.ConsoleProducer"),
+    ("consumer-groups", "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand"),
+    ("consumer-perf-test", "org.apache.kafka.tools.ConsumerPerformance"),
     ("features", "org.apache.kafka.tools.FeatureCommand"),
     ("get-offsets", "org.apache.kafka.tools.GetOffsetShell"),
+    ("groups", "org.apache.kafka.tools.GroupsCommand"),
     ("log-dirs", "org.apache.kafka.tools.LogDirsCommand"),
     ("metadata-quorum", "org.apache.kafka.tools.MetadataQuorumCommand"),
     ("producer-perf-test", "org.apache.kafka.tools.ProducerPerformance"),
     ("topics", "org.apache.kafka.tools.TopicCommand"),
+    ("verifiable-consumer", "org.apache.kafka.tools.VerifiableConsumer"),
     ("verifiable-producer", "org.apache.kafka.tools.VerifiableProducer"),
 ];
 
@@ -91,11 +103,15 @@ pub struct Player {
     tools: Tools,
     bootstrap: String,
     masks: Masks,
+    beside: Vec<Beside>,
+    folder: TempDir,
 }
 
 impl Player {
     pub fn new(java: Java, broker: &Broker) -> Player {
-        Player { tools: Tools::start(java), bootstrap: broker.bootstrap(), masks: Masks::of(broker) }
+        let folder = tempfile::tempdir().expect("make a folder");
+        let (tools, masks) = (Tools::start(java), Masks::of(broker));
+        Player { tools, bootstrap: broker.bootstrap(), masks, beside: Vec::new(), folder }
     }
 
     /// The same commands, with what they say here.
@@ -105,37 +121,75 @@ impl Player {
     }
 
     fn said(&mut self, step: &Step) -> Vec<String> {
+        if step.command == "stop" {
+            self.beside.drain(..).for_each(Beside::stop);
+            return Vec::new();
+        }
         let flagged = step.command.strip_prefix('[').and_then(|rest| rest.split_once("] "));
         let (flag, command) = flagged.unwrap_or(("", &step.command));
+        let input: String = step.input.iter().map(|line| line.replace("\\t", "\t") + "\n").collect();
+        let call = self.call(command, &input);
+        if flag == "beside" {
+            let log = self.folder.path().join(format!("beside-{}", self.beside.len()));
+            self.beside.push(Beside::start(&self.tools, &call, &log));
+            return Vec::new();
+        }
         let only = flag.strip_prefix("only ").unwrap_or_default();
+        let printed = self.tools.call(&call, &input);
+        let mut said = Vec::new();
+        for (mark, text) in [('|', &printed.out), ('!', &printed.err)] {
+            let lines = self.masks.masked(text, flag);
+            let kept = lines.into_iter().filter(|line| line.contains(only));
+            said.extend(kept.map(|line| format!("{mark} {line}").trim_end().to_owned()));
+        }
+        if flag == "sorted" {
+            said.sort();
+        }
+        said.push(format!("= {}", printed.code));
+        said
+    }
+
+    /// The class behind a command line, and its arguments.
+    fn call(&self, command: &str, input: &str) -> Vec<String> {
+        let bootstrap = ["--bootstrap-server".to_owned(), self.bootstrap.clone()];
         let mut words = words(command).into_iter();
         let tool = words.next().expect("a command has a tool");
         let (_, class) = TOOLS.iter().find(|(name, _)| *name == tool).expect("one of the tools");
         let mut call = vec![(*class).to_owned()];
         for word in words {
-            if word == "{broker}" {
-                call.extend(["--bootstrap-server".to_owned(), self.bootstrap.clone()]);
-            } else {
-                call.push(self.masks.unmasked(&word));
+            match word.as_str() {
+                "{broker}" => call.extend(bootstrap.clone()),
+                "{input}" => {
+                    let file = self.folder.path().join("input");
+                    std::fs::write(&file, input).expect("write a tool's input");
+                    call.push(file.display().to_string());
+                }
+                _ => call.push(self.masks.unmasked(&word)),
             }
         }
-        if !step.command.contains("{broker}") {
-            call.extend(["--bootstrap-server".to_owned(), self.bootstrap.clone()]);
+        if !command.contains("{broker}") {
+            call.extend(bootstrap);
         }
-        let input: String = step.input.iter().map(|line| line.replace("\\t", "\t") + "\n").collect();
-        let printed = self.tools.call(&call, &input);
-        let mut said = Vec::new();
-        for (mark, text) in [('|', &printed.out), ('!', &printed.err)] {
-            let lines = self.masks.masked(text, flag == "numbers");
-            said.extend(
-                lines
-                    .into_iter()
-                    .filter(|line| line.contains(only))
-                    .map(|line| format!("{mark} {line}").trim_end().to_owned()),
-            );
-        }
-        said.push(format!("= {}", printed.code));
-        said
+        call
+    }
+}
+
+/// A consumer in a Java of its own.
+struct Beside(Guarded);
+
+impl Beside {
+    fn start(tools: &Tools, call: &[String], log: &Path) -> Beside {
+        let beside = Guarded::start(&tools.alone(call), log, None);
+        wait_for("a consumer is assigned partitions", Duration::from_secs(60), || {
+            std::fs::read_to_string(log).is_ok_and(|said| said.contains("\"offsets_committed\"")).then_some(())
+        });
+        Beside(beside)
+    }
+
+    /// As by ^C: it leaves its group.
+    fn stop(mut self) {
+        self.0.signal(Signal::TERM);
+        self.0.wait(Duration::from_secs(60));
     }
 }
 

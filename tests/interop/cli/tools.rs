@@ -35,6 +35,12 @@ impl Tools {
         Tools { java, process }
     }
 
+    /// The words that run one in a Java of its own.
+    pub fn alone(&self, call: &[String]) -> Vec<String> {
+        let script = self.java.script().display().to_string();
+        [&[script, "class".to_owned(), "tools".to_owned()], call].concat()
+    }
+
     /// Runs one; the program itself gives it up after a minute, with code 124.
     pub fn call(&mut self, words: &[String], input: &str) -> Printed {
         if let Some((class, arguments)) = words.split_first().filter(|(class, _)| *class == ALONE) {
