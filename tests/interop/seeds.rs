@@ -52,9 +52,8 @@ fn producer_and_consumer_in_java(java: Java, kcat: &str, broker: &Broker) {
     assert_eq!(out.lines().collect::<Vec<_>>(), wanted, "ProducerExample.java on {kind:?}");
     let records = (0..10).map(|i| format!("{i} NULL Message {i}")).collect();
     assert_eq!(read(kcat, broker, "my-topic"), Records::from([(0, records)]), "{kind:?}");
-    let wanted: Vec<String> = (0..10)
-        .map(|i| format!("Received message: (key=null, value=Message {i}, partition=0, offset={i})"))
-        .collect();
+    let wanted: Vec<String> =
+        (0..10).map(|i| format!("Received message: (key=null, value=Message {i}, partition=0, offset={i})")).collect();
     assert_eq!(consumer.lines(10), wanted, "ConsumerExample.java on {kind:?}");
     wait_for("what it received is committed", LIMIT, || {
         committed(&broker.bootstrap(), "my-group", "my-topic", 0).filter(|offset| *offset == 10)

@@ -55,7 +55,7 @@ const DIFFERENCES: &[Difference] = &[
     Difference {
         session: "cluster",
         commands: &["features {broker} describe"],
-        reason: "features come with what they stand for: groups, transactions, share and streams groups are not here yet, voters and eligible replicas mean nothing to one node",
+        reason: "features come with what they stand for: transactions, share and streams groups are not here yet, voters and eligible replicas mean nothing to one node",
         kafka: &[
             "| Feature: eligible.leader.replicas.version          SupportedMinVersion: 0                SupportedMaxVersion: 1                FinalizedVersionLevel: 1                Epoch: N",
             "| Feature: group.version                             SupportedMinVersion: 0                SupportedMaxVersion: 1                FinalizedVersionLevel: 1                Epoch: N",
@@ -210,30 +210,6 @@ const DIFFERENCES: &[Difference] = &[
     },
     Difference {
         session: "configs",
-        commands: &["configs --describe --entity-type groups"],
-        reason: "no groups yet",
-        kafka: &["= 0"],
-        klamm: &[
-            "! Error while executing config command with args*",
-            "! java.util.concurrent.ExecutionException: org.apache.kafka.common.errors.UnsupportedVersionException: Error listing groups on (broker) (id: 1 rack: null isFenced: false): The node does not support LIST_GROUPS",
-            "! Caused by: org.apache.kafka.common.errors.UnsupportedVersionException: Error listing groups on (broker) (id: 1 rack: null isFenced: false): The node does not support LIST_GROUPS",
-            "= 1",
-        ],
-    },
-    Difference {
-        session: "configs",
-        commands: &["configs --describe --group no-such-group"],
-        reason: "no groups yet",
-        kafka: &["| The group 'no-such-group' doesn't exist and doesn't have dynamic config.", "= 0"],
-        klamm: &[
-            "! Error while executing config command with args*",
-            "! java.util.concurrent.ExecutionException: org.apache.kafka.common.errors.UnsupportedVersionException: Error listing groups on (broker) (id: 1 rack: null isFenced: false): The node does not support LIST_GROUPS",
-            "! Caused by: org.apache.kafka.common.errors.UnsupportedVersionException: Error listing groups on (broker) (id: 1 rack: null isFenced: false): The node does not support LIST_GROUPS",
-            "= 1",
-        ],
-    },
-    Difference {
-        session: "configs",
         commands: &[
             "configs --describe --entity-type users",
             "configs --describe --user anna",
@@ -298,7 +274,7 @@ const DIFFERENCES: &[Difference] = &[
             "= 0",
         ],
         klamm: &[
-            "! Exception in thread \"main\" org.apache.kafka.common.errors.UnsupportedVersionException: The node does not support FIND_COORDINATOR",
+            "! Exception in thread \"main\" org.apache.kafka.common.errors.TransactionalIdAuthorizationException: Transactional Id authorization failed.",
             "= 1",
         ],
     },
@@ -309,6 +285,48 @@ const DIFFERENCES: &[Difference] = &[
         kafka: &["| transacted:0:11"],
         klamm: &["| transacted:0:0"],
     },
+    Difference {
+        session: "groups",
+        commands: &["consumer-groups --describe --group read-new --state --verbose"],
+        reason: "a group begins with its first epoch",
+        kafka: &[
+            "| read-new        (broker)  (1)      uniform              Empty                3               3                         0",
+        ],
+        klamm: &[
+            "| read-new        (broker)  (1)      uniform              Empty                2               2                         0",
+        ],
+    },
+    Difference {
+        session: "groups",
+        commands: &["[ids] consumer-groups --describe --group live-new --members --verbose"],
+        reason: "a group begins with its first epoch",
+        kafka: &[
+            "| live-new        (id) /127.0.0.1      consumer-live-new-1 3               2               grouped:0,1,2        2               grouped:0,1,2",
+        ],
+        klamm: &[
+            "| live-new        (id) /127.0.0.1      consumer-live-new-1 3               1               grouped:0,1,2        1               grouped:0,1,2",
+        ],
+    },
+    Difference {
+        session: "groups",
+        commands: &["[ids] consumer-groups --describe --group live-new --state --verbose"],
+        reason: "a group begins with its first epoch",
+        kafka: &[
+            "| live-new        (broker)  (1)      uniform              Stable               2               2                         1",
+        ],
+        klamm: &[
+            "| live-new        (broker)  (1)      uniform              Stable               1               1                         1",
+        ],
+    },
+    Difference {
+        session: "consumers",
+        commands: &[
+            "[only SUCCESS] client-compatibility-test --topic compatible --offsets-for-times-supported true --cluster-id-supported true --expect-record-too-large-exception false --num-cluster-nodes 1 --create-topics-supported true --describe-acls-supported true --describe-configs-supported true --idempotent-producer-supported true",
+        ],
+        reason: "DescribeAcls is not served yet",
+        kafka: &["| SUCCESS.", "= 0"],
+        klamm: &["= 1"],
+    },
 ];
 
 /// APIs that `broker-api-versions` shows for Apache Kafka only.
@@ -318,24 +336,6 @@ struct Unserved {
 }
 
 const UNSERVED: &[Unserved] = &[
-    Unserved {
-        reason: "no groups yet",
-        apis: &[
-            "OffsetCommit(8)",
-            "OffsetFetch(9)",
-            "FindCoordinator(10)",
-            "JoinGroup(11)",
-            "Heartbeat(12)",
-            "LeaveGroup(13)",
-            "SyncGroup(14)",
-            "DescribeGroups(15)",
-            "ListGroups(16)",
-            "DeleteGroups(42)",
-            "OffsetDelete(47)",
-            "ConsumerGroupHeartbeat(68)",
-            "ConsumerGroupDescribe(69)",
-        ],
-    },
     Unserved {
         reason: "no transactions yet",
         apis: &[

@@ -208,7 +208,8 @@ fn what_a_group_must_not_do_is_noticed() {
     };
     let good = ["a assigned 0", "a saw 0 0 7", "a committed 0 1", "a revoked 0", "b assigned 0", "b saw 0 1 8"];
     assert_eq!(told(&good), Vec::<String>::new());
-    let with = |at: usize, line| good.iter().enumerate().map(|(i, one)| if i == at { line } else { *one }).collect::<Vec<_>>();
+    let with =
+        |at: usize, line| good.iter().enumerate().map(|(i, one)| if i == at { line } else { *one }).collect::<Vec<_>>();
     for (at, line, why) in [
         (5, "b saw 0 0 7", "1 was committed"),
         (1, "a saw 0 1 8", "lost, 0 to 0"),

@@ -40,6 +40,8 @@ class Steps:
     def take(self, count, assigned, pause, resume, position, seek):
         if not self.wanted:
             return
+        if self.paused not in assigned:
+            self.paused = None
         if self.paused is None and count > 30 and assigned:
             self.paused, self.resume_at = min(assigned), time.monotonic() + 1
             pause(self.paused)
@@ -261,7 +263,8 @@ async def aiokafka_member(bootstrap, topic, spec, who):
         if batch:
             await commit()
         last = {p.partition: await consumer.position(p) for p in consumer.assignment()} if steps.wanted else {}
-        steps.take(count, list(last), lambda p: consumer.pause(tp(p)), lambda p: consumer.resume(tp(p)),
+        held = [p for p in last if tp(p) in consumer.assignment()]
+        steps.take(count, held, lambda p: consumer.pause(tp(p)), lambda p: consumer.resume(tp(p)),
                    lambda p: last[p], lambda p, o: consumer.seek(tp(p), o))
     await commit()
     await consumer.stop()
