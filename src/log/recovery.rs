@@ -203,11 +203,17 @@ impl<'a> Recovery<'a> {
         let (file, length) = self.open_segment(index)?;
         let Tail { mut building, position, mut end } = self.load_tail(&*file, base, length)?;
         let mut walk = Walk::headers(&*file, position, length);
-        let mut bad = None;
+        let (mut good_length, mut bad) = (position, None);
         loop {
             match walk.next_batch() {
                 Ok(None) => break,
+                Ok(Some(found)) if found.header.base_offset < end => {
+                    let reason = "base offset is below the log's end".to_owned();
+                    bad = Some(Bad { index, position: found.position, offset: end, reason });
+                    break;
+                }
                 Ok(Some(found)) => {
+                    good_length = found.end();
                     building.note(base, found.position, &found.header, self.options.config.index_interval_bytes);
                     end = found.header.next_offset();
                 }
@@ -219,7 +225,7 @@ impl<'a> Recovery<'a> {
             }
         }
         building.aborted.retain(|aborted| aborted.last_offset < end);
-        let extent = Extent { base, end, length: walk.position() };
+        let extent = Extent { base, end, length: good_length };
         self.load_producers(end)?;
         if self.producers_from < end {
             self.replay(end, index + 1)?;
@@ -264,12 +270,15 @@ impl<'a> Recovery<'a> {
         }
         // From its headers, as far as they go; what is behind them is dealt with by the caller.
         let mut walk = Walk::headers(file, 0, length);
-        let mut end = base;
+        let (mut position, mut end) = (0, base);
         while let Ok(Some(found)) = walk.next_batch() {
+            if found.header.base_offset < end {
+                break;
+            }
             building.note(base, found.position, &found.header, interval);
-            end = found.header.next_offset();
+            (position, end) = (found.end(), found.header.next_offset());
         }
-        Ok(Tail { building, position: walk.position(), end })
+        Ok(Tail { building, position, end })
     }
 
     /// Without the clean-stop mark: everything from a segment on.

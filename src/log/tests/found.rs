@@ -38,3 +38,23 @@ fn a_batch_of_offsets_behind_its_segment_is_corrupt() {
     let found = log.reader().offset_for_timestamp(0);
     assert!(!matches!(found, Ok(Some(found)) if found.offset >= end), "{found:?}");
 }
+
+/// After a clean stop only the last segment's headers are read: one whose offsets lie below the segment put the log's end there, and
+/// the next roll met a segment that exists.
+#[test]
+fn a_batch_of_offsets_below_the_last_segment_is_corrupt() {
+    let bench = Bench::small_segments();
+    let mut log = bench.create();
+    fill(&mut log, 1, 60);
+    log.close().expect("closed");
+    let (end, last) = (log.end(), log.active.base());
+    assert!(last > Offset::ZERO && log.active.length() > 0, "a last segment with something in it");
+    drop(log);
+    let path = bench.path(last.0, FileKind::Log);
+    let mut bytes = std::fs::read(&path).expect("read");
+    bytes[..8].copy_from_slice(&0i64.to_be_bytes());
+    std::fs::write(&path, bytes).expect("written");
+    let (log, recovered) = bench.open(true, end);
+    assert_eq!(recovered.corrupt_at, Some(last));
+    assert!(log.end() >= last, "{}", log.end());
+}
