@@ -98,9 +98,9 @@ impl Groups {
     }
 
     /// Reads what groups have left in the log, several partitions at once.
-    pub async fn load(&self) {
+    pub fn load(&self) {
         for shell in self.shells() {
-            tokio::spawn(async move { shell.load().await });
+            shell.load_soon();
         }
     }
 

@@ -228,6 +228,12 @@ impl<M: Machine> Shell<M> {
         }
     }
 
+    /// Reads the log beside the caller, if it was not read.
+    pub fn load_soon(self: &Arc<Self>) {
+        let shell = Arc::clone(self);
+        tokio::spawn(async move { shell.load().await });
+    }
+
     /// Answers nothing any more; who waits gets `NotCoordinator`.
     pub fn end(&self) {
         *self.state.lock() = State::Ended;

@@ -84,7 +84,7 @@ fn producers(Owners { registry, .. }: Owners, _settings: &Settings, running: &mu
 /// Reads what groups have left, then tells their coordinators of topics that change.
 fn groups(Owners { registry, groups }: Owners, _settings: &Settings, running: &mut JoinSet<()>) {
     running.spawn(async move {
-        groups.load().await;
+        groups.load();
         let mut editions = registry.editions();
         while editions.changed().await.is_ok() {
             groups.topics_changed();

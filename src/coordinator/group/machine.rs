@@ -106,9 +106,11 @@ impl GroupMachine {
         self.groups.len()
     }
 
-    /// True if no more groups are kept: a client that invents group ids cannot take all memory.
-    fn is_full(&self) -> bool {
-        self.groups.len() >= self.settings.groups_max || self.offsets.group_count() >= self.settings.groups_max
+    /// True if a group is kept or one more may be: a client that invents group ids cannot take all memory.
+    fn has_room_for(&self, id: &str) -> bool {
+        let most = self.settings.groups_max;
+        let is_known = self.groups.contains_key(id) || self.offsets.has(id);
+        is_known || self.groups.len() < most && self.offsets.group_count() < most
     }
 
     fn request(&mut self, ticket: Ticket, event: Event, context: &mut Context<'_>) -> GroupEffects {
@@ -161,7 +163,7 @@ impl GroupMachine {
             Some(Refusal::InvalidSessionTimeout)
         } else if !known && !request.member_id.is_empty() {
             Some(Refusal::UnknownMemberId)
-        } else if !known && self.is_full() {
+        } else if !self.has_room_for(&request.group) {
             Some(Refusal::CoordinatorNotAvailable)
         } else {
             None
@@ -244,7 +246,7 @@ impl GroupMachine {
                     message: Some(format!("Group {id} is not a consumer group.")),
                 });
             }
-            None if joins && !self.is_full() => {
+            None if joins && self.has_room_for(id) => {
                 fresh = ConsumerGroup::new(id.clone());
                 &fresh
             }
@@ -365,7 +367,7 @@ impl GroupMachine {
     fn commit(&mut self, ticket: Ticket, request: &OffsetCommit, context: &mut Context<'_>) -> GroupEffects {
         let (generation, now) = (request.generation_or_epoch, context.wall);
         let bytes_max = self.settings.offset_metadata_bytes_max;
-        let is_full = !self.offsets.has(&request.group) && self.is_full();
+        let has_room = self.has_room_for(&request.group);
         let mut effects = GroupEffects::default();
         let allowed = match self.groups.get_mut(&request.group) {
             _ if commit_bytes(request) > GROUP_RECORDS_BYTES_MAX => Err(Refusal::InvalidCommitOffsetSize.into()),
@@ -374,7 +376,7 @@ impl GroupMachine {
                 let mut scope = Scope::new(context, &self.settings, &mut self.timers, &mut effects);
                 group.check_commit(&mut scope, request).map(|()| CommitOf::Anything)
             }
-            None if is_full => Err(Refusal::CoordinatorNotAvailable.into()),
+            None if !has_room => Err(Refusal::CoordinatorNotAvailable.into()),
             // Nobody manages this group: anyone may commit who does not claim to be a member.
             None if generation < 0 => Ok(CommitOf::Anything),
             None if request.knows_member_epochs => Err(Refusal::GroupIdNotFound.into()),

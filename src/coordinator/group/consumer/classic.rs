@@ -19,6 +19,7 @@ use super::heartbeat::{fenced, refuse};
 use super::member::MemberState;
 use super::{ConsumerGroup, ConsumerMember};
 use crate::base::ids::Uuid;
+use crate::base::limits::GROUP_RECORDS_BYTES_MAX;
 use crate::coordinator::machine::Topics;
 
 impl ConsumerGroup {
@@ -44,6 +45,11 @@ impl ConsumerGroup {
         if is_new && request.instance_id.is_none() && request.member_id_required {
             return Err(JoinRefused { error: Refusal::MemberIdRequired.into(), member_id: id });
         }
+        // All of them are to fit into one record if the group becomes a classic one.
+        let asked: usize = request.protocols.iter().map(|(name, metadata)| name.len() + metadata.len()).sum();
+        if asked + self.classic_bytes() > GROUP_RECORDS_BYTES_MAX {
+            return Err(refused(Refusal::UnknownServerError.into()));
+        }
         let mut draft = self.clone();
         let before = draft.find_classic(scope, request, id, is_new).map_err(refused)?;
         let updated = of_request(&before, request, &wishes);
@@ -57,8 +63,6 @@ impl ConsumerGroup {
         let owned = owned_of(&wishes, scope.context.topics);
         draft.settle(scope, changed);
         let now = draft.reconcile(scope, &id, Some(&owned)).unwrap_or(updated);
-        let generation =
-            if now.epoch == 0 { draft.members.get(&id).map_or(0, |member| member.epoch) } else { now.epoch };
         scope.timers.cancel(&Timer::ConsumerJoin(self.id.clone(), id.clone()));
         if self.has_consumers() && draft.may_downgrade(scope.settings) {
             let value = Some(now.current());
@@ -71,7 +75,7 @@ impl ConsumerGroup {
             scope.timers.set(Timer::ConsumerSync(self.id.clone(), id.clone()), at);
         }
         Ok(Joined {
-            generation,
+            generation: now.epoch,
             protocol_type: Some(CONSUMER.to_owned()),
             protocol: Some(protocol.clone()),
             // Nobody leads: nobody is to assign.
@@ -80,6 +84,12 @@ impl ConsumerGroup {
             member_id: id,
             members: Vec::new(),
         })
+    }
+
+    /// About what the members of the classic protocol take in the log.
+    fn classic_bytes(&self) -> usize {
+        let protocols = self.members.values().filter_map(|member| member.classic.as_ref());
+        protocols.flat_map(|one| &one.supported_protocols).map(|one| one.name.len() + one.metadata.len()).sum()
     }
 
     /// True if there is a protocol that the request and all members of the classic protocol know.

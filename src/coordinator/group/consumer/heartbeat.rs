@@ -7,7 +7,7 @@ use super::super::event::{ConsumerGroupHeartbeat, ConsumerHeartbeatAnswer, Group
 use super::super::record::Record;
 use super::super::scope::{Scope, Timer};
 use super::member::{LEFT_FOR_A_WHILE, MemberState, from_list, is_within, to_list};
-use super::{ConsumerGroup, ConsumerMember, regex};
+use super::{ConsumerGroup, ConsumerMember, expressions};
 use crate::base::ids::Uuid;
 use crate::base::limits::GROUP_RECORDS_BYTES_MAX;
 
@@ -50,7 +50,7 @@ pub fn check(request: &ConsumerGroupHeartbeat, assignors: &[String]) -> Result<(
         return Err(GroupError { refusal: Refusal::UnsupportedAssignor, message: Some(message) });
     }
     if let Some(expression) = request.subscribed_regex.as_ref().filter(|expression| !expression.is_empty())
-        && let Err(why) = regex::compile(expression)
+        && let Err(why) = expressions::compile(expression)
     {
         let message = format!("SubscribedTopicRegex `{expression}` is not a valid regular expression: {why}.");
         return Err(GroupError { refusal: Refusal::InvalidRegularExpression, message: Some(message) });

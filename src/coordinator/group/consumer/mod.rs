@@ -29,6 +29,7 @@ pub mod member;
 mod migration;
 pub mod regex;
 
+use self::regex as expressions;
 pub use member::{ConsumerMember, LEFT_FOR_A_WHILE};
 
 /// See the module's comment.
@@ -170,7 +171,7 @@ impl ConsumerGroup {
     pub fn topics_changed(&self, scope: &mut Scope<'_, '_>) {
         let topics = scope.context.topics;
         let matches_else = |(regex, known): (&String, &BTreeSet<String>)| {
-            regex::matching(regex, &topics.names()).is_ok_and(|now| now != *known)
+            expressions::matching(regex, &topics.names()).is_ok_and(|now| now != *known)
         };
         let unchanged = || self.hash(topics) == self.metadata_hash && !self.regexes.iter().any(matches_else);
         if self.members.is_empty() || self.epoch == self.assignment_epoch && unchanged() {
@@ -200,7 +201,7 @@ impl ConsumerGroup {
         let names = scope.context.topics.names();
         for regex in unresolved {
             // It was read when the member brought it.
-            let Ok(topics) = regex::matching(&regex, &names) else { continue };
+            let Ok(topics) = expressions::matching(&regex, &names) else { continue };
             if self.regexes.get(&regex) == Some(&topics) {
                 continue;
             }
