@@ -111,7 +111,7 @@ impl Endless {
     fn start(program: &Command) -> Endless {
         let folder = tempfile::tempdir().expect("make a folder");
         // what is printed to a file is otherwise kept back
-        let mut words = vec!["env".to_owned(), "PYTHONUNBUFFERED=1".to_owned()];
+        let mut words = vec!["env".to_owned(), "PYTHONUNBUFFERED=1".to_owned(), "PYTHONWARNINGS=ignore".to_owned()];
         words.push(program.get_program().to_string_lossy().into_owned());
         words.extend(program.get_args().map(|word| word.to_string_lossy().into_owned()));
         Endless { _process: Guarded::start(&words, &folder.path().join("printed"), None), folder }
