@@ -264,7 +264,11 @@ macro_rules! structure {
                 r: &mut $crate::codec::Reader,
                 v: $crate::codec::Version,
             ) -> $crate::codec::reader::Result<Self> {
-                if r.u8()? == 0xff { Ok(None) } else { <$name as $crate::codec::Field>::read(r, v).map(Some) }
+                // A null structure is -1 in its place among the fields, and 0 in a tag.
+                match r.u8()? {
+                    0 | 0xff => Ok(None),
+                    _ => <$name as $crate::codec::Field>::read(r, v).map(Some),
+                }
             }
 
             fn write(&self, w: &mut $crate::codec::Writer, v: $crate::codec::Version) {
