@@ -113,7 +113,8 @@ def kafka_python(bootstrap, topic, spec, who):
     consumer.subscribe([topic], listener=Listener())
     tp = lambda p: kafka.TopicPartition(topic, p)
     while not stopping.is_set():
-        batch = consumer.poll(timeout_ms=100)
+        # a poll that gives up in the middle of a join may lose it: 3.0.12 forgets the answer and is never assigned anything
+        batch = consumer.poll(timeout_ms=3000)
         for records in batch.values():
             for r in records:
                 say(who, "saw", r.partition, r.offset, r.value.decode())
