@@ -114,7 +114,11 @@ def kafka_python(bootstrap, topic, spec, who):
     tp = lambda p: kafka.TopicPartition(topic, p)
     while not stopping.is_set():
         # a poll that gives up in the middle of a join may lose it: 3.0.12 forgets the answer and is never assigned anything
-        batch = consumer.poll(timeout_ms=3000)
+        try:
+            batch = consumer.poll(timeout_ms=3000)
+        except kafka.errors.KafkaError as error:  # as long as there is no broker
+            say(who, "error", repr(error))
+            continue
         for records in batch.values():
             for r in records:
                 say(who, "saw", r.partition, r.offset, r.value.decode())
