@@ -275,3 +275,31 @@ fn read_value<V: Message>(value: Option<&[u8]>, newest: i16) -> Result<Option<V>
     r.finish()?;
     Ok(Some(message))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_as_kafka_writes_it_is_read() {
+        // Kafka 4.4 writes the null of a member that is not classic into its tag.
+        let key = [&[0, 5, 0, 1][..], b"g", &[0, 1], b"m"].concat();
+        let value =
+            [&[0, 0, 0, 0, 2][..], b"c", &[2], b"h", &[2, 2], b"t", &[1, 0, 0, 0x4e, 0x20, 0, 1, 0, 1, 0]].concat();
+        let Ok(Some(Record::Member { group, member, value: Some(value) })) = Record::decode(&key, Some(&value)) else {
+            panic!("not read")
+        };
+        assert_eq!((group.as_str(), member.as_str(), value.subscribed_topic_names), ("g", "m", vec!["t".to_owned()]));
+        assert_eq!((value.rebalance_timeout_ms, value.classic_member_metadata), (20_000, None));
+    }
+
+    #[test]
+    fn a_classic_member_of_a_consumer_group_is_read_as_it_is_written() {
+        let protocol = ClassicProtocol { name: "range".to_owned(), metadata: Bytes::from_static(b"m") };
+        let classic = ClassicMemberMetadata { session_timeout_ms: 7, supported_protocols: vec![protocol] };
+        let value = ConsumerGroupMemberMetadataValue { classic_member_metadata: Some(classic), ..Default::default() };
+        let record = Record::Member { group: "g".to_owned(), member: "m".to_owned(), value: Some(value) };
+        let (key, value) = record.encode();
+        assert_eq!(Record::decode(&key, value.as_deref()).expect("our own"), Some(record));
+    }
+}
