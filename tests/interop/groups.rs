@@ -306,7 +306,12 @@ impl<'a> Play<'a> {
                     _ => false,
                 })
                 .collect();
-            assert!(disturbed.is_empty(), "{:?}: a static member's return was noticed: {}", self.kind(), self.state(plot));
+            assert!(
+                disturbed.is_empty(),
+                "{:?}: a static member's return was noticed: {}",
+                self.kind(),
+                self.state(plot)
+            );
             assert_eq!(self.group(plot).held.get("static0"), before.as_ref(), "{:?} {}", self.kind(), plot.name());
         }
     }
