@@ -74,7 +74,7 @@ const PLOTS: [Plot; 17] = [
     plot("confluent", ["classic", "cooperative-sticky", "async"], (2, 2), (false, false)),
     plot("confluent", ["consumer", "uniform", "sync"], (2, 1), (true, true)),
     plot("kafka-python", ["classic", "range", "sync"], (1, 1), (false, true)),
-    plot("kafka-python", ["classic", "roundrobin", "async"], (1, 1), (true, false)),
+    plot("kafka-python", ["classic", "roundrobin", "async"], (1, 1), (false, false)),
     plot("kafka-python", ["classic", "cooperative-sticky", "auto"], (2, 1), (false, false)),
     plot("aiokafka", ["classic", "roundrobin", "sync"], (2, 1), (false, true)),
     plot("aiokafka", ["classic", "sticky", "auto"], (1, 1), (false, false)),
