@@ -307,28 +307,6 @@ const DIFFERENCES: &[Difference] = &[
         klamm: &["| transacted:0:0"],
     },
     Difference {
-        session: "groups",
-        commands: &["[ids] consumer-groups --describe --group live-new --members --verbose"],
-        reason: "a group begins with its first epoch",
-        kafka: &[
-            "| live-new        (id) /127.0.0.1      consumer-live-new-1 3               2               grouped:0,1,2        2               grouped:0,1,2",
-        ],
-        klamm: &[
-            "| live-new        (id) /127.0.0.1      consumer-live-new-1 3               1               grouped:0,1,2        1               grouped:0,1,2",
-        ],
-    },
-    Difference {
-        session: "groups",
-        commands: &["[ids] consumer-groups --describe --group live-new --state --verbose"],
-        reason: "a group begins with its first epoch",
-        kafka: &[
-            "| live-new        (broker)  (1)      uniform              Stable               2               2                         1",
-        ],
-        klamm: &[
-            "| live-new        (broker)  (1)      uniform              Stable               1               1                         1",
-        ],
-    },
-    Difference {
         session: "consumers",
         commands: &[
             "[only SUCCESS] client-compatibility-test --topic compatible --offsets-for-times-supported true --cluster-id-supported true --expect-record-too-large-exception false --num-cluster-nodes 1 --create-topics-supported true --describe-acls-supported true --describe-configs-supported true --idempotent-producer-supported true",
