@@ -16,7 +16,7 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
-use super::segment::{Closed, Segment};
+use super::segment::Segment;
 use crate::base::disk::{OPEN_PAUSE, OPEN_TRIES, is_no_files};
 use crate::base::limits::{
     ACTIVE_FILES_DEFAULT, ACTIVE_FILES_OF_LIMIT, FILES_GIVEN_BACK, WARM_FILES_OF_LIMIT, WARM_SEGMENTS_MAX,
@@ -43,6 +43,18 @@ pub fn set_limit(open_files_max: u64) {
 
 pub(super) fn warm_max() -> usize {
     WARM_MAX.load(Ordering::Relaxed)
+}
+
+/// What came of closing a segment's file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Closed {
+    Yes,
+    /// It was not open, or is sealed: those are kept apart.
+    WasNot,
+    /// It was used since it was last asked, or somebody has it in hand.
+    InUse,
+    /// Not before a sync.
+    Unsynced,
 }
 
 /// Closes up to `count` files that can be closed at once, because somebody else needs them.

@@ -16,7 +16,7 @@ use tracing::warn;
 use super::mapped::IndexBytes;
 use super::names::{self, FileKind};
 use super::offset_index::{self, OffsetEntry};
-use super::open_files;
+use super::open_files::{self, Closed};
 use super::time_index::{self, TimeEntry};
 use super::txn_index::{self, AbortedTxn};
 use super::walk::{Found, Walk, WalkError};
@@ -159,18 +159,6 @@ enum Indexes {
 const SYNCED: u8 = 0;
 const UNSYNCED: u8 = 1;
 const BROKEN: u8 = 2;
-
-/// What came of closing a segment's file.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Closed {
-    Yes,
-    /// It was not open, or is sealed: those are kept apart.
-    WasNot,
-    /// It was used since it was last asked, or somebody has it in hand.
-    InUse,
-    /// Not before a sync.
-    Unsynced,
-}
 
 /// A batch whose offsets reach behind its segment's end is not valid: they lie outside its checksum.
 fn within(found: Option<Found>, extent: Extent) -> Result<Option<Found>, WalkError> {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::base::disk::fault::{Fault, FaultDisk};
-use crate::log::segment::Closed;
+use crate::log::open_files::Closed;
 
 fn close(log: &Log) -> [Closed; 2] {
     [log.active.close_if_unused(), log.active.close_if_unused()]
