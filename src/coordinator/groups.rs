@@ -39,7 +39,7 @@ impl Groups {
             topics: Arc::new(RegistryTopics(Arc::clone(&registry))),
             random: random::bytes,
             fresh: Box::new(move || GroupMachine::new(Arc::clone(&of_groups))),
-            command: Box::new(|_| {}),
+            command: Box::new(|none| match none {}),
         });
         Groups { registry, settings, surroundings, shells: Mutex::default() }
     }
@@ -110,7 +110,7 @@ impl Groups {
         let shells: Vec<_> = self.shells.lock().values().cloned().collect();
         for shell in shells {
             if !deleted.is_empty() {
-                // Nobody waits for the answer; a machine that is not here finds no topic of these offsets later.
+                // Nobody waits for the answer. A machine that is still loading is not told: its offsets stay until they expire.
                 drop(shell.call(Event::TopicsDeleted(deleted.clone())));
             }
             shell.topics_changed();

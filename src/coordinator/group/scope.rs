@@ -13,12 +13,9 @@ use std::time::Duration;
 /// The effects of a group machine. It has no commands.
 pub type GroupEffects = Effects<Record, Reply, Command>;
 
-/// What a group machine asks its surroundings to do.
+/// What a group machine asks its surroundings to do: nothing.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Command {
-    /// The topics that a regular expression matches are to be found beside the machine and brought as an event.
-    ResolveRegex { group: GroupId, regex: String },
-}
+pub enum Command {}
 
 /// A name of a timer.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
