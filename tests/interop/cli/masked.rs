@@ -1,6 +1,6 @@
 //! What no two brokers have in common, made equal: ids, ports, folders, times.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::support::broker::Broker;
 
@@ -44,8 +44,9 @@ impl Masks {
         if flag == "ids" {
             lines.iter_mut().for_each(|line| *line = without_ids(line));
         }
-        // how often a client tries again is a matter of time
-        lines.dedup_by(|next, line| next == line && line.starts_with("[(time)] WARN"));
+        // how often a client tries again, also while it ends, is a matter of time
+        let mut warned = BTreeSet::new();
+        lines.retain(|line| !line.starts_with("[(time)] WARN") || warned.insert(line.clone()));
         lines
     }
 
