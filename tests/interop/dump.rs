@@ -12,6 +12,19 @@ use crate::support::{copy_folder, turn};
 
 const DUMP: &str = "org.apache.kafka.tools.DumpLogSegments";
 const METADATA: &str = "__cluster_metadata-0";
+/// What `--offsets-decoder` shows of the groups of `moving/Groups.java`: an offset, a classic group, a group of the consumer
+/// protocol with its members and their assignments, and tombstones.
+const RECORDS_OF_GROUPS: [&str; 9] = [
+    r#"key: {"type":"1","data":{"group":"moved-classic","topic":"moved","partition":0}} payload: {"version""#,
+    r#""metadata":"call 0""#,
+    r#"key: {"type":"2","data":{"group":"moved-classic-static"}} payload: {"version""#,
+    r#"key: {"type":"3","data":{"groupId":"moved-consumer"}} payload: {"version""#,
+    r#"key: {"type":"5","data":{"groupId":"moved-consumer-static","memberId""#,
+    r#"key: {"type":"6","data":{"groupId":"moved-consumer"}} payload: {"version""#,
+    r#"key: {"type":"7","data":{"groupId":"moved-consumer-static","memberId""#,
+    r#"key: {"type":"8","data":{"groupId":"moved-consumer-static","memberId""#,
+    r#"key: {"type":"2","data":{"group":"moved-gone"}} payload: <DELETE>"#,
+];
 
 #[test]
 fn the_dump_tool_reads_what_a_clean_stop_left() {
@@ -60,6 +73,11 @@ fn check(java: Java, data: &Path) {
     let snapshots = of_kind(&topics, "snapshot");
     let producers = dump(java, &snapshots, &[]);
     assert!(producers.contains("producerId: "), "a producer snapshot holds producers:\n{producers}");
+    let of_groups: Vec<PathBuf> = of_kind(&topics, "log").into_iter().filter(|file| is_of_groups(file)).collect();
+    let remembered = dump(java, &of_groups, &["--offsets-decoder"]);
+    for kind in RECORDS_OF_GROUPS {
+        assert!(remembered.contains(kind), "the logs of groups hold {kind}");
+    }
     let records = dump(java, &of_kind(&metadata, "log"), &["--cluster-metadata-decoder"]);
     for kind in ["FEATURE_LEVEL_RECORD", "REGISTER_BROKER_RECORD", "TOPIC_RECORD", "PARTITION_RECORD", "CONFIG_RECORD"]
     {
@@ -110,6 +128,10 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 
 fn is_empty(file: &Path) -> bool {
     file.metadata().expect("length of a file").len() == 0
+}
+
+fn is_of_groups(segment: &Path) -> bool {
+    segment.to_string_lossy().contains("/__consumer_offsets-") && !is_empty(segment)
 }
 
 fn of_kind(files: &[PathBuf], extension: &str) -> Vec<PathBuf> {

@@ -25,7 +25,9 @@ pub fn origin() -> Kind {
 /// A broker's plan on a folder, with what the content needs in order to stay as it is.
 pub fn plan(kind: Kind, folder: &Path) -> Plan {
     // old timestamps must not expire, nor the producers that wrote them
-    Plan::new(kind, folder).set("log.retention.ms=-1").set("producer.id.expiration.ms=2147483647")
+    let plan = Plan::new(kind, folder).set("log.retention.ms=-1").set("producer.id.expiration.ms=2147483647");
+    // a static member that left must be a member still when it comes back
+    plan.set("group.consumer.max.session.timeout.ms=600000").set("group.consumer.session.timeout.ms=600000")
 }
 
 /// The folder (of `data/`) that a clean stop left: all that the Java client's steps make, and [`ROLLED`].
@@ -61,9 +63,21 @@ fn filled(java: Java, kcat: &str, folder: &Path) -> Broker {
     run(steps.args([&broker.bootstrap(), "left"]), Duration::from_secs(120)).out();
     Topic { name: ROLLED, partitions: 2, configs: &[("segment.bytes", "1048576")] }.create(&broker.bootstrap());
     let limit = Duration::from_secs(120);
+    groups(java, &broker.bootstrap(), &["make"]);
     run(send(kcat, &broker, ROLLED).args(["-X", "batch.num.messages=20", "-X", "enable.idempotence=true"]), limit)
         .out();
     broker
+}
+
+/// Makes groups, or lets them go on (`moving/Groups.java`).
+///
+/// # Panics
+/// If anything is not as the groups left it.
+pub fn groups(java: Java, bootstrap: &str, what: &[&str]) {
+    let mut program = java.program(&tests_folder().join("interop/moving/Groups.java"));
+    let done = run(program.arg(bootstrap).args(what), Duration::from_secs(300));
+    assert!(done.status.success(), "Groups.java {what:?}: {done}");
+    assert_eq!(done.out(), "", "Groups.java {what:?}");
 }
 
 fn send(kcat: &str, broker: &Broker, topic: &str) -> Command {

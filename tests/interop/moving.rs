@@ -1,13 +1,13 @@
 //! Apache Kafka starts on what Klamm left, Klamm on what Apache Kafka left, and both serve the same.
 //!
 //! What is compared is all that a client can learn (`kafka/Dump.java`): every record at its offset with its timestamp,
-//! topics with ids and configs, producers, answers by timestamp. Areas whose requests one of the two does not serve
-//! are passed over.
+//! topics with ids and configs, producers, answers by timestamp, groups with their offsets. Areas whose requests one of the
+//! two does not serve are passed over. Groups also go on, on each broker where they stood on the other (`moving/Groups.java`).
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::left::{clean, killed, origin, plan};
+use crate::left::{clean, groups, killed, origin, plan};
 use crate::need;
 use crate::support::broker::{Kind, Plan, shell};
 use crate::support::clients::{Java, kcat};
@@ -44,7 +44,7 @@ fn klamm_serves_what_apache_kafka_left() {
     let options = std::fs::read_to_string(folder.path().join("options")).expect("read the pack's options");
     let settings = options.split_whitespace().filter(|word| *word != "--set");
     let plan = settings.fold(Plan::new(origin(), folder.path()), Plan::set);
-    let served = dump(java, plan, &folder.path().join("served.json"));
+    let served = dump(java, plan, &folder.path().join("served.json"), |_| ());
     // Share groups are not served.
     same(java, &pack.with_file_name("kafka-4.4-basic.json"), &served, &["groups/birch1-share"]);
 }
@@ -55,19 +55,21 @@ fn moves(java: Java, left: &Path, ignored: &[&str]) {
     let (own, moved) = (folder.path().join("own"), folder.path().join("moved"));
     copy_folder(&left.join("data"), &own.join("data"));
     copy_folder(&left.join("data"), &moved.join("data"));
-    let at_home = dump(java, plan(origin(), &own), &folder.path().join("home.json"));
-    let away = dump(java, plan(Kind::Kafka, &moved), &folder.path().join("away.json"));
+    let at_home = dump(java, plan(origin(), &own), &folder.path().join("home.json"), |_| ());
+    let go_on = |calls: &'static str| move |bootstrap: &str| groups(java, bootstrap, &["continue", calls]);
+    let away = dump(java, plan(Kind::Kafka, &moved), &folder.path().join("away.json"), go_on("0"));
     same(java, &at_home, &away, ignored);
-    let back = dump(java, plan(origin(), &moved), &folder.path().join("back.json"));
-    same(java, &at_home, &back, ignored);
+    let back = dump(java, plan(origin(), &moved), &folder.path().join("back.json"), go_on("1"));
+    same(java, &at_home, &back, &[ignored, &["groups/moved-*/offsets"]].concat());
 }
 
-/// Starts the broker, writes down what it serves, and stops it.
-fn dump(java: Java, plan: Plan, file: &Path) -> PathBuf {
+/// Starts the broker, writes down what it serves, does what is asked for then, and stops it.
+fn dump(java: Java, plan: Plan, file: &Path, then: impl FnOnce(&str)) -> PathBuf {
     let broker = plan.start();
     let mut program = java.program(&tests_folder().join("interop/kafka/Dump.java"));
     let printed = run(program.args(["--bootstrap", &broker.bootstrap()]), Duration::from_secs(180)).out();
     std::fs::write(file, printed).expect("write a dump");
+    then(&broker.bootstrap());
     broker.stop();
     file.to_path_buf()
 }

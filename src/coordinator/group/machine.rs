@@ -470,12 +470,12 @@ impl GroupMachine {
         effects
     }
 
-    /// Tombstones of what is remembered of a group besides offsets.
+    /// Tombstones of what is remembered of a group besides offsets. One that only has offsets gets that of a classic group:
+    /// Apache Kafka makes such a group of them when it reads them, and keeps it until it sees this.
     fn tombstones(&self, id: &str) -> Vec<Record> {
         match self.groups.get(id) {
-            Some(Group::Classic(_)) => vec![Record::Group { group: id.to_owned(), value: None }],
             Some(Group::Consumer(group)) => group.tombstones(),
-            None => Vec::new(),
+            Some(Group::Classic(_)) | None => vec![Record::Group { group: id.to_owned(), value: None }],
         }
     }
 

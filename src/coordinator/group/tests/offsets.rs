@@ -176,3 +176,14 @@ fn a_commit_that_would_not_fit_into_the_log_is_refused_whole() {
     assert_eq!(outcome(&mut rig, huge).expect_err("too big").refusal, Refusal::InvalidCommitOffsetSize);
     assert!(rig.log.is_empty());
 }
+
+/// Apache Kafka makes a group of offsets that it reads, and forgets it only when told so.
+#[test]
+fn a_deleted_group_that_had_only_offsets_leaves_the_tombstone_of_a_group() {
+    let mut rig = Rig::new();
+    outcome(&mut rig, commit("g", "", -1, "t", 0, 7)).expect("committed");
+    assert_eq!(rig.call(Event::DeleteGroup("g".to_owned())), Reply::DeleteGroup(Ok(())));
+    assert!(rig.log.contains(&Record::Group { group: "g".to_owned(), value: None }));
+    rig.restart();
+    assert_eq!(committed(&mut rig, "g"), []);
+}
