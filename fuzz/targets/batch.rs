@@ -70,6 +70,7 @@ fn rules(choice: u8) -> Rules {
         target,
         decompressed_max_bytes: if is(0x40) { 200 } else { 1 << 20 },
         batch_decompressed_max_bytes: if is(0x40) { 4_000 } else { 64 << 20 },
+        compressed_unread: false,
         zstd_allowed: !is(0x20),
         now: NOW,
     }

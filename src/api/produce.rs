@@ -44,7 +44,7 @@ struct Appended {
 
 pub fn handle(call: Call<'_>, request: ProduceRequest, facts: ProduceFacts) -> Outcome<ProduceResponse> {
     let broker = call.broker;
-    match Weight::of(&request) {
+    match Weight::of(broker, &request, facts) {
         Weight::Light => execute(broker, request, facts, Vec::new()),
         Weight::Compressed(bound) => match judge(broker, &request, facts, Some(bound)) {
             Some(verdicts) => execute(broker, request, facts, verdicts),
@@ -64,13 +64,17 @@ enum Weight {
 }
 
 impl Weight {
-    fn of(request: &ProduceRequest) -> Weight {
+    fn of(broker: &Broker, request: &ProduceRequest, facts: ProduceFacts) -> Weight {
         let (mut all, mut compressed, mut batches) = (0usize, 0usize, 0usize);
-        for records in request.topic_data.iter().flat_map(|topic| &topic.partition_data).filter_map(|data| data.records.as_ref()) {
-            all += records.len();
-            if is_compressed(records) {
-                compressed += records.len();
-                batches += 1;
+        for topic in &request.topic_data {
+            let mut is_read = None;
+            for records in topic.partition_data.iter().filter_map(|data| data.records.as_ref()) {
+                all += records.len();
+                let reads = || find(broker, topic, facts).is_ok_and(|topic| !topic.passes_compressed());
+                if is_compressed(records) && *is_read.get_or_insert_with(reads) {
+                    compressed += records.len();
+                    batches += 1;
+                }
             }
         }
         if all > limits::PRODUCE_IN_PLACE_BYTES_MAX || compressed > limits::COMPRESSED_IN_PLACE_BYTES_MAX {

@@ -81,6 +81,7 @@ impl TopicConfig {
             batch_decompressed_max_bytes: limits::BATCH_DECOMPRESSED_BYTES_MAX,
             target: target(&text),
             decompressed_max_bytes: usize::try_from(long("max.decompressed.message.bytes")).unwrap_or(usize::MAX),
+            compressed_unread: text("compressed.validation") == "header",
             zstd_allowed: true,
             now: WallMs(0),
         };
@@ -92,6 +93,11 @@ impl TopicConfig {
             rules,
             file_delete_delay_ms: u64::try_from(long("file.delete.delay.ms")).unwrap_or(0),
         }
+    }
+
+    /// True if compressed batches are appended without a look at their records.
+    pub fn passes_compressed(&self) -> bool {
+        self.rules.compressed_unread && !self.rules.keys_required && self.rules.target == Target::Producer
     }
 
     pub(super) fn rules(&self, now: WallMs, zstd_allowed: bool) -> Rules {

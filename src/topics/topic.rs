@@ -48,6 +48,11 @@ impl Topic {
         self.partitions.load().len()
     }
 
+    /// True if compressed batches are appended without a look at their records.
+    pub fn passes_compressed(&self) -> bool {
+        self.config.load().passes_compressed()
+    }
+
     pub(super) fn config(&self) -> &Arc<ArcSwap<TopicConfig>> {
         &self.config
     }

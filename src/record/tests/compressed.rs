@@ -120,3 +120,35 @@ fn a_scan_stops_when_told_to() {
         assert_eq!((result, count), (Ok(()), 1));
     }
 }
+
+/// What `compressed.validation=header` gives up and what it keeps.
+#[test]
+fn a_compressed_batch_may_be_taken_at_its_headers_word() {
+    let trusting = Rules { compressed_unread: true, ..rules() };
+    for codec in CODECS {
+        let good = sent(&build(codec, &[keyed(NOW, "k", "v"), keyed(NOW + 5, "k", "w")]));
+        let taken = check(&good, &trusting).expect("valid");
+        assert_eq!((taken.header(), taken.body()), (check(&good, &rules()).expect("valid").header(), &good[61..]));
+        let mut garbage = good.clone();
+        garbage.truncate(61);
+        garbage.extend([7; 40]);
+        reseal(&mut garbage);
+        assert!(check(&garbage, &trusting).is_ok(), "{codec:?}: not looked into");
+        assert!(check(&garbage, &rules()).is_err());
+        // who needs the records still reads them
+        for reader in
+            [Rules { keys_required: true, ..trusting }, Rules { target: Target::Always(Compression::NONE), ..trusting }]
+        {
+            assert!(check(&garbage, &reader).is_err(), "{codec:?}: {reader:?}");
+        }
+        let mut flipped = good.clone();
+        flipped[70] ^= 1;
+        assert!(matches!(check(&flipped, &trusting), Err(Refusal::Crc)));
+        let late = sent(&build(codec, &[keyed(NOW + 4_000_000, "k", "v")]));
+        assert!(matches!(check(&late, &trusting), Err(Refusal::InvalidTimestamps(errors)) if errors.len() == 1));
+        let stamped = Rules { timestamp_type: TimestampType::LogAppendTime, ..trusting };
+        let stamped = check(&good, &stamped).expect("valid");
+        assert!(stamped.header().attributes.is_log_append_time());
+        assert_eq!(stamped.header().max_timestamp, NOW);
+    }
+}

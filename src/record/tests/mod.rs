@@ -29,6 +29,7 @@ fn rules() -> Rules {
         target: Target::Producer,
         decompressed_max_bytes: i32::MAX as usize,
         batch_decompressed_max_bytes: usize::MAX,
+        compressed_unread: false,
         zstd_allowed: true,
         now: WallMs(NOW),
     }

@@ -6,6 +6,7 @@ use crate::settings::row::Valid::{AtLeast, Between, OneOf};
 use crate::settings::row::{Row, broker, topic};
 use crate::settings::rows::DISK_BUDGET;
 
+const LOOKS: &[&str] = &["records", "header"];
 const MODES: &[&str] = &["sync", "interval", "os"];
 
 pub(super) static ROWS: &[Row] = &[
@@ -58,6 +59,15 @@ pub(super) static ROWS: &[Row] = &[
         .doc("How long a clean stop may take before it is given up."),
     broker("klamm.disk.max.bytes", Long, Is("-1")).own().valid(AtLeast(-1)).later(DISK_BUDGET),
     broker("klamm.disk.min.free.bytes", Long, Is("-1")).own().valid(AtLeast(-1)).later(DISK_BUDGET),
+    broker("compressed.validation", String, Is("records"))
+        .own()
+        .valid(OneOf(LOOKS))
+        .doc("What is checked of a compressed batch: records, each of them, as Kafka does; header, its checksum and header only, which costs a fraction and trusts the producer."),
+    topic("compressed.validation", String, Is("records"))
+        .own()
+        .valid(OneOf(LOOKS))
+        .falls_back_to("compressed.validation")
+        .doc("What is checked of a compressed batch: records, each of them, as Kafka does; header, its checksum and header only, which costs a fraction and trusts the producer."),
     topic("durability.mode", String, Is("sync"))
         .own()
         .valid(OneOf(MODES))
