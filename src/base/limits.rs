@@ -105,6 +105,9 @@ pub const ACTIVE_FILES_DEFAULT: usize = 512;
 /// Files of logs that are closed at once when the process may open no more.
 pub const FILES_GIVEN_BACK: usize = 64;
 
+/// Segments of one log that one pass of retention removes: its lock is held while their files are renamed.
+pub const SEGMENTS_REMOVED_AT_ONCE: usize = 64;
+
 /// Newest batches of an active segment whose positions are remembered, so that a reader at the tail needs no search.
 pub const BATCHES_REMEMBERED_PER_SEGMENT: usize = 32;
 

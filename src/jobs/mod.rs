@@ -9,13 +9,16 @@ use tokio::task::JoinSet;
 
 use crate::coordinator::Groups;
 use crate::settings::Settings;
-use crate::topics::Registry;
+use crate::topics::{Registry, Retained};
 
 /// How often the checkpoints of all logs are written, if anything was appended.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(10);
 
 /// How often idle producers are looked for (Kafka `producer.id.expiration.check.interval.ms`).
 const PRODUCER_CHECK_INTERVAL: Duration = Duration::from_secs(600);
+
+/// Old segments are looked for at least so often, whatever `log.retention.check.interval.ms` says.
+const RETENTION_INTERVAL_MAX: Duration = Duration::from_secs(30);
 
 /// What jobs work for.
 #[derive(Clone)]
@@ -27,8 +30,13 @@ pub struct Owners {
 type Start = fn(Owners, &Settings, &mut JoinSet<()>);
 
 /// Every job.
-const JOBS: &[(&str, Start)] =
-    &[("flush", flush), ("checkpoints", checkpoints), ("producers", producers), ("groups", groups)];
+const JOBS: &[(&str, Start)] = &[
+    ("flush", flush),
+    ("checkpoints", checkpoints),
+    ("producers", producers),
+    ("retention", retention),
+    ("groups", groups),
+];
 
 /// Starts every job. They end when the set is dropped.
 pub fn start(owners: &Owners, settings: &Settings) -> JoinSet<()> {
@@ -76,6 +84,20 @@ fn producers(Owners { registry, .. }: Owners, _settings: &Settings, running: &mu
                 Ok(()) => {}
                 Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
                 Err(_) => return,
+            }
+        }
+    });
+}
+
+/// Takes away what is not to be kept any longer.
+fn retention(Owners { registry, .. }: Owners, settings: &Settings, running: &mut JoinSet<()>) {
+    let interval = Duration::from_millis(u64::try_from(settings.long("log.retention.check.interval.ms")).unwrap_or(1));
+    running.spawn(async move {
+        loop {
+            tokio::time::sleep(interval.min(RETENTION_INTERVAL_MAX)).await;
+            let Retained { segments, bytes } = registry.retain().await;
+            if segments > 0 {
+                tracing::info!(segments, bytes, "old segments removed");
             }
         }
     });

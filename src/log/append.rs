@@ -231,7 +231,7 @@ impl Log {
     }
 
     /// What is taken off `segment.ms` for this segment: even over `[0, segment.jitter.ms)`, the same at every look.
-    fn jitter(&self) -> i64 {
+    pub(super) fn jitter(&self) -> i64 {
         let bound = self.config.segment_jitter_ms.min(self.config.segment_ms);
         let mixed = (self.jitter_seed ^ self.active.base().0.unsigned_abs()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let spread = i64::try_from(mixed >> 2).unwrap_or(0);

@@ -1,5 +1,7 @@
 //! What one log is told by its topic's configuration. Plain values; where they come from is not known here.
 
+use super::retention::Retention;
+
 /// What a reader may see (decision D4).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Visible {
@@ -25,6 +27,8 @@ pub struct LogConfig {
     pub index_interval_bytes: u32,
     /// True if `cleanup.policy` contains `compact`: offsets may have gaps.
     pub compacted: bool,
+    /// How much is kept; `None` if `cleanup.policy` does not contain `delete`.
+    pub retention: Option<Retention>,
     /// `producer.id.expiration.ms`: idle producers are forgotten after this.
     pub producer_expiration_ms: i64,
     /// False if nothing is synced but at a roll and a stop (`durability.mode=os`): a file may then be closed with bytes in it
@@ -44,6 +48,7 @@ impl Default for LogConfig {
             segment_index_bytes: 10 << 20,
             index_interval_bytes: 4096,
             compacted: false,
+            retention: Some(Retention { ms: Some(7 * 24 * 3_600_000), bytes: None }),
             producer_expiration_ms: 24 * 3_600_000,
             synced: true,
             visible: Visible::Acknowledged,

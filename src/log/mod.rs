@@ -24,6 +24,7 @@ pub mod open_files;
 pub mod producers;
 pub mod read;
 pub mod recovery;
+pub mod retention;
 mod segment;
 mod sync;
 mod time_index;
@@ -48,6 +49,7 @@ pub use error::{LogError, ReadError};
 pub use flush::Acknowledge;
 pub use read::{LogReader, Slice, TimestampOffset, Upper};
 pub use recovery::{OpenOptions, Recovered};
+pub use retention::Retention;
 pub use sync::SyncTicket;
 
 use crate::base::clock::WallMs;

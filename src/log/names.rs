@@ -55,6 +55,13 @@ const KINDS: [(FileKind, &str); 5] = [
     (FileKind::Snapshot, "snapshot"),
 ];
 
+/// The files of a segment that goes, its records last: what a crash leaves of it is a whole segment or none.
+pub const KINDS_REMOVED: [FileKind; 5] =
+    [FileKind::OffsetIndex, FileKind::TimeIndex, FileKind::TxnIndex, FileKind::Snapshot, FileKind::Log];
+
+/// What is put behind the name of a file that is to be removed.
+pub const DELETED_SUFFIX: &str = ".deleted";
+
 const STATES: [(State, &str); 3] = [(State::Deleted, "deleted"), (State::Cleaned, "cleaned"), (State::Swap, "swap")];
 
 /// The name of a live file of the segment that starts at `base`.

@@ -154,9 +154,10 @@ impl LogReader {
         let segments = self.segments.load();
         let first = segments.partition_point(|segment| segment.base() <= from).saturating_sub(1);
         let tail = segments[first].recent_run(from, bound, max_bytes);
-        if let Some((position, stop, end)) = tail {
+        if let Some((position, stop, tail_end)) = tail {
             let length = usize::try_from(stop - position).map_err(std::io::Error::other)?;
-            return Ok(Slice { region: FileRegion { file: segments[first].file()?, position, length }, end });
+            let file = segments[first].file().map_err(|error| self.read_error(error.into(), from, end))?;
+            return Ok(Slice { region: FileRegion { file, position, length }, end: tail_end });
         }
         for segment in &segments[first..] {
             let found = segment.find(from).map_err(|error| self.read_error(error, from, end))?;
@@ -166,7 +167,8 @@ impl LogReader {
             }
             let cut = cut(segment, &found, bound, max_bytes).map_err(|error| self.read_error(error, from, end))?;
             let length = usize::try_from(cut.position - found.position).map_err(std::io::Error::other)?;
-            let region = FileRegion { file: segment.file()?, position: found.position, length };
+            let file = segment.file().map_err(|error| self.read_error(error.into(), from, end))?;
+            let region = FileRegion { file, position: found.position, length };
             return Ok(Slice { region, end: cut.end });
         }
         Ok(empty(from))

@@ -74,7 +74,8 @@ pub struct Recovered {
 pub fn open(disk: Arc<dyn Disk>, folder: &Path, options: &OpenOptions) -> Result<(Log, Recovered), LogError> {
     let place = Arc::new(Place::new(disk, folder));
     let topic_id = check_identity(&place, options.topic_id)?;
-    let listing = Listing::read(&place)?;
+    let mut listing = Listing::read(&place)?;
+    drop_deleted(&place, &mut listing, options.log_start)?;
     let mut recovery = Recovery::new(place, options, listing)?;
     recovery.report.topic_id = topic_id;
     recovery.run()
@@ -91,6 +92,27 @@ fn check_identity(place: &Place, expected: Option<TopicId>) -> Result<Option<Top
             Ok(Some(expected))
         }
         (_, found) => Ok(found),
+    }
+}
+
+/// Removes the segments that lie wholly below the log's start: retention or DeleteRecords had them on their way out.
+fn drop_deleted(place: &Place, listing: &mut Listing, log_start: Offset) -> Result<(), LogError> {
+    let count = listing.segments.windows(2).take_while(|pair| pair[1].base <= log_start).count();
+    let deleted: Vec<Offset> = listing.segments.drain(..count).map(|segment| segment.base).collect();
+    for base in &deleted {
+        for kind in names::KINDS_REMOVED {
+            remove_if_there(place, *base, kind)?;
+        }
+        info!(folder = %place.folder.display(), base = base.0, "segment below the log's start removed");
+    }
+    listing.snapshots.retain(|at| !deleted.contains(at));
+    Ok(())
+}
+
+fn remove_if_there(place: &Place, base: Offset, kind: FileKind) -> Result<(), LogError> {
+    match place.disk.remove_file(&place.path(base, kind)) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).doing("remove file of segment"),
+        _ => Ok(()),
     }
 }
 
@@ -523,10 +545,7 @@ impl<'a> Recovery<'a> {
     }
 
     fn remove_if_there(&self, base: Offset, kind: FileKind) -> Result<(), LogError> {
-        match self.place.disk.remove_file(&self.place.path(base, kind)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).doing("remove file of segment"),
-            _ => Ok(()),
-        }
+        remove_if_there(&self.place, base, kind)
     }
 
     // ---- putting the log together

@@ -13,6 +13,7 @@ mod faults;
 mod files;
 mod found;
 mod random;
+mod retention;
 
 const NOW: WallMs = WallMs(1_700_000_000_000);
 

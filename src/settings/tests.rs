@@ -336,14 +336,14 @@ fn one_port_serves_two_addresses() {
 #[test]
 fn a_key_without_effect_is_said_once() {
     let settings = Settings::from_pairs(&[
-        ("log.retention.hours", "168"),
+        ("log.preallocate", "true"),
         ("log.cleaner.threads", "2"),
         ("num.io.threads", "8"),
         ("num.partitions", "3"),
     ])
     .unwrap();
     assert_eq!(settings.notes().len(), 2, "{:?}", settings.notes());
-    assert!(settings.notes()[0].contains("log.cleaner.threads (compaction); log.retention.hours (retention)"));
+    assert!(settings.notes()[0].contains("log.cleaner.threads (compaction); log.preallocate ("));
     assert!(settings.notes()[1].contains("num.io.threads (threads follow"));
     assert!(Settings::defaults().notes().is_empty());
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::base::clock::WallMs;
 use crate::base::limits;
-use crate::log::{LogConfig, Visible};
+use crate::log::{LogConfig, Retention, Visible};
 use crate::record::compression::{Codec, Compression};
 use crate::record::validate::{Rules, Target, TimestampType};
 use crate::settings::{Dynamic, Overrides, Settings};
@@ -44,7 +44,12 @@ impl TopicConfig {
         let long = |name: &str| text(name).trim().parse::<i64>().unwrap_or(i64::MAX);
         let unsigned = |name: &str| u32::try_from(long(name)).unwrap_or(u32::MAX);
         let policy = text("cleanup.policy");
-        let compacted = policy.split(',').any(|part| part.trim() == "compact");
+        let does = |what: &str| policy.split(',').any(|part| part.trim() == what);
+        let compacted = does("compact");
+        let retention = Retention {
+            ms: Some(long("retention.ms")).filter(|ms| *ms >= 0),
+            bytes: u64::try_from(long("retention.bytes")).ok(),
+        };
         let visible = if settings.string("durability.visibility") == "durable" {
             Visible::Durable
         } else {
@@ -64,6 +69,7 @@ impl TopicConfig {
             segment_index_bytes: unsigned("segment.index.bytes"),
             index_interval_bytes: unsigned("index.interval.bytes"),
             compacted,
+            retention: does("delete").then_some(retention),
             producer_expiration_ms: settings.long("producer.id.expiration.ms"),
             synced: durability != Durability::Os,
             visible,

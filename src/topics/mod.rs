@@ -11,7 +11,7 @@ mod waiters;
 pub use config::{Durability, TopicConfig};
 pub use internal::{VisitError, is_internal};
 pub use partition::{Acks, AppendError, EpochError, Partition};
-pub use registry::{NewTopic, Opened, Registry, RegistryOptions, TopicError};
+pub use registry::{NewTopic, Opened, Registry, RegistryOptions, Retained, TopicError};
 pub use syncs::{SyncPool, Syncable};
 pub use topic::Topic;
 pub use waiters::{Seat, Waiter, Waiters};

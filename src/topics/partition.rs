@@ -340,7 +340,7 @@ impl Partition {
         work(&mut self.log.lock())
     }
 
-    fn with_log_unless_deleted<T>(&self, work: impl FnOnce(&mut Log) -> T) -> Option<T> {
+    pub(super) fn with_log_unless_deleted<T>(&self, work: impl FnOnce(&mut Log) -> T) -> Option<T> {
         self.with_log(|log| (!self.is_deleted()).then(|| work(log)))
     }
 

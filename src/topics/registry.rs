@@ -32,8 +32,10 @@ use crate::meta::{Image, MetaError, Store, change};
 use crate::settings::{Dynamic, Overrides, Settings};
 
 mod opening;
+mod retention;
 
 pub use opening::Opened;
+pub use retention::Retained;
 
 /// Leader epoch of a new partition.
 const FIRST_LEADER_EPOCH: LeaderEpoch = LeaderEpoch(0);

@@ -33,6 +33,7 @@ mod offset_delete;
 mod offset_fetch;
 mod offset_for_leader_epoch;
 mod produce;
+mod retention;
 mod review_amplify;
 mod review_batches;
 mod review_connection;

@@ -5,8 +5,7 @@ use crate::settings::row::Preset::{Is, Null};
 use crate::settings::row::Valid::{AtLeast, Between, FilledListOf, GzipLevel, ListOf, OneOf, Ratio};
 use crate::settings::row::{Row, broker};
 use crate::settings::rows::{
-    CHECKPOINTS, COMPACTION, DURABILITY, JVM, LOCAL_DISK, LOG_DIRS, ONE_COPY, ONE_NODE, PREALLOCATION, RETENTION,
-    THREADS,
+    CHECKPOINTS, COMPACTION, DURABILITY, JVM, LOCAL_DISK, LOG_DIRS, ONE_COPY, ONE_NODE, PREALLOCATION, THREADS,
 };
 
 pub(super) static ROWS: &[Row] = &[
@@ -100,14 +99,19 @@ pub(super) static ROWS: &[Row] = &[
         .dynamic().later(PREALLOCATION),
     broker("log.remote.copy.lag.bytes", Long, Is("-1")).dynamic().valid(AtLeast(-1)).meaningless(LOCAL_DISK),
     broker("log.remote.copy.lag.ms", Long, Is("0")).dynamic().valid(AtLeast(-1)).meaningless(LOCAL_DISK),
-    broker("log.retention.bytes", Long, Is("-1")).dynamic().later(RETENTION),
+    broker("log.retention.bytes", Long, Is("-1"))
+        .dynamic()
+        .doc("Bytes of a partition that are kept; its oldest segments beyond them are removed. -1: all."),
     broker("log.retention.check.interval.ms", Long, Is("300000"))
         .valid(AtLeast(1))
         .ours(Is("30000"), "small disks fill sooner than five minutes")
-        .later(RETENTION),
-    broker("log.retention.hours", Int, Is("168")).later(RETENTION),
-    broker("log.retention.minutes", Int, Null).later(RETENTION),
-    broker("log.retention.ms", Long, Null).dynamic().later(RETENTION),
+        .doc("How often old segments are looked for; every 30 seconds at the latest."),
+    broker("log.retention.hours", Int, Is("168"))
+        .doc("How long records are kept, if neither log.retention.ms nor log.retention.minutes is set. -1: for ever."),
+    broker("log.retention.minutes", Int, Null).doc("The same in minutes, if log.retention.ms is not set."),
+    broker("log.retention.ms", Long, Null)
+        .dynamic()
+        .doc("How long records are kept: a segment whose newest record is older is removed. -1: for ever. Not set: log.retention.minutes."),
     broker("log.roll.hours", Int, Is("168"))
         .valid(AtLeast(1))
         .doc("Age at which a segment is closed, if log.roll.ms is not set."),

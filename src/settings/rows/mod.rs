@@ -34,7 +34,6 @@ const LOG_DIRS: &str = "several log directories";
 const METADATA_RETENTION: &str = "retention of the metadata log";
 const PREALLOCATION: &str = "segments that take their room at once";
 const QUOTAS: &str = "quotas";
-const RETENTION: &str = "retention";
 const SECURITY: &str = "TLS, SASL and ACLs";
 const SHARE: &str = "share groups";
 const SOCKET_OPTIONS: &str = "options of sockets";

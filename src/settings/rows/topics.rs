@@ -4,7 +4,7 @@ use crate::settings::row::Kind::{Boolean, Double, Int, List, Long, String};
 use crate::settings::row::Preset::Is;
 use crate::settings::row::Valid::{AtLeast, Between, GzipLevel, ListOf, OneOf, Ratio, ThrottledReplicas};
 use crate::settings::row::{Row, topic};
-use crate::settings::rows::{COMPACTION, DURABILITY, LOCAL_DISK, ONE_NODE, PREALLOCATION, RETENTION, SHARE};
+use crate::settings::rows::{COMPACTION, DURABILITY, LOCAL_DISK, ONE_NODE, PREALLOCATION, SHARE};
 
 pub(super) static ROWS: &[Row] = &[
     topic("cleanup.policy", List, Is("delete"))
@@ -107,11 +107,13 @@ pub(super) static ROWS: &[Row] = &[
     topic("remote.log.copy.disable", Boolean, Is("false")).meaningless(LOCAL_DISK),
     topic("remote.log.delete.on.disable", Boolean, Is("false")).meaningless(LOCAL_DISK),
     topic("remote.storage.enable", Boolean, Is("false")).meaningless(LOCAL_DISK),
-    topic("retention.bytes", Long, Is("-1")).falls_back_to("log.retention.bytes").later(RETENTION),
+    topic("retention.bytes", Long, Is("-1"))
+        .falls_back_to("log.retention.bytes")
+        .doc("Bytes of a partition that are kept; its oldest segments beyond them are removed. -1: all."),
     topic("retention.ms", Long, Is("604800000"))
         .valid(AtLeast(-1))
         .falls_back_to("log.retention.ms")
-        .later(RETENTION),
+        .doc("How long records are kept: a segment whose newest record is older is removed. -1: for ever."),
     topic("segment.bytes", Int, Is("1073741824"))
         .valid(AtLeast(1_048_576))
         .falls_back_to("log.segment.bytes")
