@@ -289,6 +289,8 @@ fn run_fetch(broker: &Broker, max_bytes: i32, setup: &Setup, warm_up: Duration) 
     load::replay(broker.port, &ring, 5, Until { requests, deadline: None })?;
     let end = (requests * records as u64) as i64;
     load::read_all(broker.port, &topic, end, max_bytes)?;
+    // What was written is on the disk by then: reading is measured, not the kernel's writing beside it.
+    rustix::fs::syncfs(std::fs::File::open(&broker.folder)?)?;
     settle();
     let mark = Mark::now(broker.pid)?;
     let started = Instant::now();
