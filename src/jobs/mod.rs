@@ -20,6 +20,9 @@ const PRODUCER_CHECK_INTERVAL: Duration = Duration::from_secs(600);
 /// Old segments are looked for at least so often, whatever `log.retention.check.interval.ms` says.
 const RETENTION_INTERVAL_MAX: Duration = Duration::from_secs(30);
 
+/// How often it is looked whether the logs are near a limit of the whole broker.
+const BUDGET_INTERVAL: Duration = Duration::from_millis(500);
+
 /// What jobs work for.
 #[derive(Clone)]
 pub struct Owners {
@@ -35,6 +38,7 @@ const JOBS: &[(&str, Start)] = &[
     ("checkpoints", checkpoints),
     ("producers", producers),
     ("retention", retention),
+    ("budget", budget),
     ("groups", groups),
 ];
 
@@ -99,6 +103,22 @@ fn retention(Owners { registry, .. }: Owners, settings: &Settings, running: &mut
             if segments > 0 {
                 tracing::info!(segments, bytes, "old segments removed");
             }
+        }
+    });
+}
+
+/// Keeps all logs within the limits of the whole broker, if there are any.
+fn budget(Owners { registry, .. }: Owners, _settings: &Settings, running: &mut JoinSet<()>) {
+    if !registry.has_budget() {
+        return;
+    }
+    running.spawn(async move {
+        loop {
+            let Retained { segments, bytes } = registry.keep_within_budget().await;
+            if segments > 0 {
+                tracing::info!(segments, bytes, "old segments removed to make room");
+            }
+            tokio::time::sleep(BUDGET_INTERVAL).await;
         }
     });
 }

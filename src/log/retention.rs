@@ -153,6 +153,24 @@ impl Log {
         plan(&held, &retention, self.high_watermark(), now, newest_ms).doing("look at a segment's age")
     }
 
+    /// What each closed segment holds: its end, its bytes and its newest time; nothing of a log that is not to lose records.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn closed_segments(&self) -> Result<Vec<(Held, i64)>, LogError> {
+        if self.config.retention.is_none() || self.refuse_if_broken().is_err() {
+            return Ok(Vec::new());
+        }
+        let segments = self.reader.segments.load();
+        let closed = &segments[..segments.len().saturating_sub(1)];
+        let readable = closed.iter().take_while(|segment| segment.end() <= self.high_watermark());
+        let held = readable.map(|segment| {
+            let newest_ms = self.newest_ms(segment).doing("look at a segment's age")?;
+            Ok((Held { end: segment.end(), bytes: segment.length() }, newest_ms))
+        });
+        held.collect()
+    }
+
     fn newest_ms(&self, segment: &Arc<Segment>) -> io::Result<i64> {
         let largest = segment.largest_timestamp().map_err(|error| match error {
             WalkError::Io(error) => error,

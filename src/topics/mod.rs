@@ -1,5 +1,6 @@
 //! Which partitions exist, and the async shell around each log: who appends, who waits, who syncs.
 
+mod budget;
 mod config;
 mod internal;
 mod partition;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
+use super::budget::Budget;
 use super::config::{Durability, TopicConfig};
 use super::internal::is_internal;
 use super::syncs::{SyncPool, Syncable};
@@ -73,6 +74,7 @@ pub(super) struct Shared {
     pub clock: Arc<dyn Clock>,
     pub metrics: Arc<Metrics>,
     pub full_disk: Seldom,
+    pub budget: Budget,
 }
 
 /// Lets a line be said at most every ten seconds.
@@ -254,6 +256,10 @@ impl Partition {
             origin,
             now,
         };
+        if origin == Origin::Client && !self.shared.budget.admit(batch.size_bytes() as u64) {
+            self.note_failure(&LogError::NoSpace);
+            return Err(LogError::NoSpace.into());
+        }
         let started = self.shared.clock.monotonic();
         let write =
             || self.with_log_unless_deleted(|log| log.append(batch, &append).map(|done| (done, log.take_in_view())));
@@ -446,6 +452,7 @@ mod tests {
             dirty: DirtyList::default(),
             touched: AtomicBool::new(false),
             full_disk: Seldom::default(),
+            budget: Budget::default(),
             clock: SystemClock::shared(),
             metrics: Arc::new(Metrics::default()),
         };

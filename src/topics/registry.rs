@@ -15,6 +15,7 @@ use arc_swap::ArcSwap;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, watch};
 
+use super::budget::Budget;
 use super::config::TopicConfig;
 use super::partition::{AbortOnPanic, DirtyList, Partition, Seldom, Shared};
 use super::syncs::SyncPool;
@@ -161,6 +162,7 @@ impl Registry {
             dirty: DirtyList::default(),
             touched: AtomicBool::new(false),
             full_disk: Seldom::default(),
+            budget: Budget::of(&options.settings),
             clock: options.clock,
             metrics: options.metrics,
         };

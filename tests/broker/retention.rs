@@ -1,5 +1,8 @@
 //! Records that are not kept: what clients see of it, and what lies on the disk.
 
+use klamm::base::ids::{LeaderEpoch, Offset};
+use klamm::record::builder::{BatchBuilder, NewRecord};
+use klamm::record::compression::Compression;
 use klamm::wire::messages::list_offsets::{EARLIEST_TIMESTAMP, LATEST_TIMESTAMP};
 
 use crate::rig::{Client, Rig, batch, files, list_offsets_request, now, timed, until, values};
@@ -10,6 +13,13 @@ const PROMPT: [(&str, &str); 2] = [("log.retention.check.interval.ms", "20"), ("
 
 fn offset(client: &mut Client, topic: &str, timestamp: i64) -> i64 {
     client.call(&list_offsets_request(topic, &[(0, timestamp)]), 7).topics[0].partitions[0].offset
+}
+
+fn keyed(value: &str) -> bytes::Bytes {
+    let mut builder = BatchBuilder::new(Compression::NONE);
+    let record = NewRecord { timestamp: now(), key: Some(b"k"), value: Some(value.as_bytes()), headers: &[] };
+    builder.append(&record);
+    builder.build().to_bytes(Offset(0), LeaderEpoch(-1))
 }
 
 #[test]
@@ -85,4 +95,55 @@ fn a_consumer_reads_while_segments_go() {
         }
     }
     assert!(seen > 0, "after {jumps} jumps");
+}
+
+#[test]
+fn the_oldest_segments_of_all_topics_make_room_for_new_records() {
+    let mut rig = Rig::with(&[("klamm.disk.max.bytes", "8000000"), ("log.segment.bytes", "1048576")]);
+    let mut client = rig.client();
+    client.create("first", 1, &[]);
+    client.create("kept", 1, &[("cleanup.policy", "compact")]);
+    client.create("second", 1, &[]);
+    let value = "v".repeat(100_000);
+    (0..20).for_each(|_| {
+        client.append("kept", 0, keyed(&value));
+    });
+    // 2 MB are kept, so that 6 MB are left for both; each is written to as room is made
+    let mut send = |topic: &str, times: usize| {
+        for _ in 0..times {
+            until("there is room", || (client.produce(topic, 0, batch(&[&value])).error_code.0 == 0).then_some(()));
+        }
+    };
+    send("first", 30);
+    send("second", 60);
+    let start = |client: &mut Client, topic: &str| offset(client, topic, EARLIEST_TIMESTAMP);
+    assert_eq!(start(&mut client, "kept"), 0);
+    assert!(start(&mut client, "first") >= 20, "older than all of the other");
+    assert!(start(&mut client, "second") >= 10);
+    let bytes = |topic: &str| -> u64 {
+        let folder = rig.data().join(format!("{topic}-0"));
+        files(&folder, "").iter().map(|file| std::fs::metadata(folder.join(file)).map_or(0, |file| file.len())).sum()
+    };
+    assert!(bytes("first") + bytes("second") + bytes("kept") < 8_100_000);
+    drop(client);
+    rig.restart();
+    let mut client = rig.client();
+    assert!(start(&mut client, "first") >= 20);
+    assert_eq!(values(&client.fetch("second", 0, 59).records), [value]);
+}
+
+#[test]
+fn produce_requests_are_refused_at_the_limit_and_taken_again_below_it() {
+    let rig = Rig::with(&[("klamm.disk.max.bytes", "1000000")]);
+    let mut client = rig.client();
+    client.create("full", 1, &[]);
+    let value = "v".repeat(100_000);
+    (0..9).for_each(|_| {
+        client.append("full", 0, batch(&[&value]));
+    });
+    assert_eq!(client.produce("full", 0, batch(&[&value])).error_code.0, 56, "KAFKA_STORAGE_ERROR");
+    assert_eq!(values(&client.fetch("full", 0, 8).records), std::slice::from_ref(&value), "it is still read");
+    client.delete("full");
+    client.create("next", 1, &[]);
+    until("there is room again", || (client.produce("next", 0, batch(&[&value])).error_code.0 == 0).then_some(()));
 }

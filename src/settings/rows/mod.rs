@@ -28,7 +28,6 @@ pub(super) static PARTS: [&[Row]; 8] = [
 const ADDRESS_LIMITS: &str = "connection limits of single addresses";
 const CHECKPOINTS: &str = "checkpoint intervals";
 const COMPACTION: &str = "compaction";
-const DISK_BUDGET: &str = "a disk budget of the whole broker";
 const GROUPS: &str = "consumer groups";
 const LOG_DIRS: &str = "several log directories";
 const METADATA_RETENTION: &str = "retention of the metadata log";

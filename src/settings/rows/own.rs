@@ -4,7 +4,6 @@ use crate::settings::row::Kind::{Boolean, Int, Long, String};
 use crate::settings::row::Preset::{Is, Null};
 use crate::settings::row::Valid::{AtLeast, Between, OneOf};
 use crate::settings::row::{Row, broker, topic};
-use crate::settings::rows::DISK_BUDGET;
 
 const LOOKS: &[&str] = &["records", "header"];
 const MODES: &[&str] = &["sync", "interval", "os"];
@@ -57,8 +56,14 @@ pub(super) static ROWS: &[Row] = &[
         .own()
         .valid(AtLeast(0))
         .doc("How long a clean stop may take before it is given up."),
-    broker("klamm.disk.max.bytes", Long, Is("-1")).own().valid(AtLeast(-1)).later(DISK_BUDGET),
-    broker("klamm.disk.min.free.bytes", Long, Is("-1")).own().valid(AtLeast(-1)).later(DISK_BUDGET),
+    broker("klamm.disk.max.bytes", Long, Is("-1"))
+        .own()
+        .valid(AtLeast(-1))
+        .doc("What all partitions together may take. Near it the oldest closed segments of topics whose policy is to delete go, at it produce requests are refused. -1: no limit."),
+    broker("klamm.disk.min.free.bytes", Long, Is("-1"))
+        .own()
+        .valid(AtLeast(-1))
+        .doc("What the file system is to have left, kept in the same way. -1: no limit."),
     broker("compressed.validation", String, Is("records"))
         .own()
         .valid(OneOf(LOOKS))

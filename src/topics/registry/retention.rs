@@ -13,6 +13,7 @@ use std::time::Duration;
 use super::{Registry, aside};
 use crate::base::ids::Offset;
 use crate::log::LogError;
+use crate::topics::budget::{self, Closed, Excess};
 use crate::topics::partition::Partition;
 
 /// What a pass did.
@@ -79,6 +80,67 @@ impl Registry {
         shortened
     }
 
+    /// Makes room when a limit of the whole broker is near, and notes how much there is. What goes, goes at once.
+    pub async fn keep_within_budget(self: &Arc<Self>) -> Retained {
+        let registry = Arc::clone(self);
+        aside(move || registry.keep_within_budget_now()).await
+    }
+
+    /// True if the broker has limits that `keep_within_budget` keeps.
+    pub fn has_budget(&self) -> bool {
+        self.shared.budget.is_limited()
+    }
+
+    fn keep_within_budget_now(&self) -> Retained {
+        let mut retained = Retained::default();
+        if let Some(excess) = self.shared.budget.excess(self.size_bytes(), self.space()) {
+            for file in self.make_room(&excess, &mut retained) {
+                if let Err(error) = self.disk.remove_file(&file) {
+                    tracing::warn!(file = %file.display(), %error, "remove segment");
+                }
+            }
+        }
+        self.shared.budget.note(self.size_bytes(), self.space());
+        retained
+    }
+
+    fn size_bytes(&self) -> u64 {
+        let topics = self.topics();
+        let partitions = topics.iter().flat_map(|topic| topic.partitions().iter().cloned().collect::<Vec<_>>());
+        partitions.map(|partition| partition.reader().size_bytes()).sum()
+    }
+
+    /// Takes out the oldest closed segments of topics that may lose records; their files.
+    fn make_room(&self, excess: &Excess, retained: &mut Retained) -> Vec<PathBuf> {
+        let topics = self.topics();
+        let own = topics.iter().filter(|topic| !topic.is_internal());
+        let partitions: Vec<Arc<Partition>> = own.flat_map(|topic| topic.partitions().to_vec()).collect();
+        let closed: Vec<Vec<Closed>> = partitions.iter().map(|partition| partition.closed()).collect();
+        let cuts: Vec<_> = partitions.iter().zip(budget::plan(&closed, excess.bytes)).collect();
+        let cut = |(partition, end): (&Arc<Partition>, Option<Offset>)| {
+            end.filter(|end| partition.cut_start(*end)).map(|_| Arc::clone(partition))
+        };
+        let cut: Vec<_> = cuts.into_iter().filter_map(cut).collect();
+        if cut.is_empty() {
+            return Vec::new();
+        }
+        if let Err(error) = self.write_checkpoints() {
+            tracing::warn!(%error, "write checkpoints: nothing is removed this time");
+            return Vec::new();
+        }
+        let mut files = Vec::new();
+        for partition in cut {
+            for removed in partition.remove_below(partition.reader().log_start()) {
+                tracing::info!(topic = %partition.topic(), partition = partition.index().0, base = removed.base.0,
+                    bytes = removed.bytes, reason = excess.key, "segment removed to make room");
+                retained.segments += 1;
+                retained.bytes += removed.bytes;
+                files.extend(removed.files);
+            }
+        }
+        files
+    }
+
     fn remove_files_later(&self, files: Vec<PathBuf>, delay: Duration) {
         let disk = Arc::clone(&self.disk);
         tokio::spawn(async move {
@@ -122,6 +184,27 @@ impl Partition {
                 tracing::warn!(topic = %self.topic(), partition = self.index().0, %error, "look for old segments");
             }
         }
+    }
+
+    /// Its closed segments, if it may lose records.
+    fn closed(&self) -> Vec<Closed> {
+        let closed = self.with_log_unless_deleted(|log| log.closed_segments());
+        match closed {
+            Some(Ok(closed)) => closed
+                .into_iter()
+                .map(|(held, newest_ms)| Closed { end: held.end, bytes: held.bytes, newest_ms })
+                .collect(),
+            Some(Err(error)) => {
+                tracing::warn!(topic = %self.topic(), partition = self.index().0, %error, "look for old segments");
+                Vec::new()
+            }
+            None => Vec::new(),
+        }
+    }
+
+    /// Moves the start; true if it did.
+    fn cut_start(&self, to: Offset) -> bool {
+        self.with_log_unless_deleted(|log| to > log.log_start() && log.advance_log_start(to).is_ok()).unwrap_or(false)
     }
 
     fn removable_below(&self) -> Option<Offset> {
