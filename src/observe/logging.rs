@@ -3,6 +3,9 @@
 use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::reload::Handle;
+
+use super::loggers;
 
 /// Why logging cannot begin.
 #[derive(Debug, thiserror::Error)]
@@ -21,11 +24,30 @@ pub enum LoggingError {
 pub fn begin(level: Option<&str>, json: bool) -> Result<(), LoggingError> {
     let variable = std::env::var("RUST_LOG").ok().filter(|level| !level.is_empty());
     let level = level.map(str::to_string).or(variable).unwrap_or_else(|| "info".into());
-    let filter = filter(&level)?;
+    let first = filter(&level)?;
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
-    let begun = if json { builder.json().flatten_event(true).try_init() } else { builder.try_init() };
+    let builder = tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(colours);
+    let begun = if json {
+        let builder = builder.json().flatten_event(true).with_env_filter(first).with_filter_reloading();
+        let handle = builder.reload_handle();
+        builder.try_init().map(|()| loggers::begin(&level, reloader(handle)))
+    } else {
+        let builder = builder.with_env_filter(first).with_filter_reloading();
+        let handle = builder.reload_handle();
+        builder.try_init().map(|()| loggers::begin(&level, reloader(handle)))
+    };
     begun.map_err(|_| LoggingError::Twice)
+}
+
+/// Puts another filter into force.
+fn reloader<S: 'static>(handle: Handle<EnvFilter, S>) -> Box<dyn Fn(&str) + Send> {
+    Box::new(move |text| {
+        let reloaded = filter(text).map_err(|error| error.to_string());
+        let reloaded = reloaded.and_then(|filter| handle.reload(filter).map_err(|error| error.to_string()));
+        if let Err(error) = reloaded {
+            tracing::error!(error, "change log levels");
+        }
+    })
 }
 
 /// A bare word has to be a level: as a filter it would name a module, and silence everything else.
@@ -40,7 +62,22 @@ fn filter(level: &str) -> Result<EnvFilter, LoggingError> {
 
 #[cfg(test)]
 mod tests {
-    use super::filter;
+    use super::{filter, reloader};
+
+    #[test]
+    fn a_filter_that_is_changed_holds_from_the_next_line_on() {
+        let builder = tracing_subscriber::fmt().with_writer(std::io::sink);
+        let builder = builder.with_env_filter(filter("info").expect("a level")).with_filter_reloading();
+        let change = reloader(builder.reload_handle());
+        tracing::subscriber::with_default(builder.finish(), || {
+            assert!(!tracing::enabled!(target: "klamm::log", tracing::Level::DEBUG));
+            change("info,klamm::log=debug");
+            assert!(tracing::enabled!(target: "klamm::log", tracing::Level::DEBUG));
+            assert!(!tracing::enabled!(target: "klamm::api", tracing::Level::DEBUG));
+            change("off");
+            assert!(!tracing::enabled!(target: "klamm::log", tracing::Level::ERROR));
+        });
+    }
 
     #[test]
     fn levels_and_filters_are_understood() {

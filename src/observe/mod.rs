@@ -1,3 +1,4 @@
 //! Logging.
 
+pub mod loggers;
 pub mod logging;
