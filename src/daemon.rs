@@ -128,12 +128,16 @@ impl Daemon {
         say_opened(&opened, is_clean);
         let groups = Arc::new(Groups::new(Arc::clone(&registry), Arc::clone(&settings), Arc::clone(&clock)));
         let owners = Owners { registry, groups };
-        let jobs = jobs::start(&owners, &settings);
+        let mut jobs = jobs::start(&owners, &settings);
 
         let broker = Arc::new(broker(&settings, owners, clock, metrics, &sockets));
         let (stop, stopping) = watch::channel(false);
         let (alive_sender, alive) = mpsc::channel(1);
-        let admission = Admission::new(&bounds(&settings, open_files_max));
+        let mut bounds = bounds(&settings, open_files_max);
+        (bounds.connections, bounds.per_ip) = connection_bounds(&broker.registry);
+        let admission = Admission::new(&bounds);
+        let changes = broker.registry.config_changes();
+        jobs.spawn(follow_bounds(Arc::clone(&broker.registry), changes, Arc::clone(&admission)));
         let mut accepting = JoinSet::new();
         let mut addresses = Vec::new();
         for bound in sockets {
@@ -375,6 +379,20 @@ fn bounds(settings: &Settings, open_files_max: u64) -> Bounds {
         request_bytes: usize::try_from(settings.long("queued.max.request.bytes"))
             .ok()
             .map(|max| max.max(request_bytes_max)),
+    }
+}
+
+/// `max.connections` and `max.connections.per.ip`, as they are now.
+fn connection_bounds(registry: &Registry) -> (usize, usize) {
+    let bound = |name: &str| usize::try_from(registry.broker_number(name)).unwrap_or(usize::MAX);
+    (bound("max.connections"), bound("max.connections.per.ip"))
+}
+
+/// Lets bounds that are changed at run time hold for the connections that come.
+async fn follow_bounds(registry: Arc<Registry>, mut changes: watch::Receiver<u64>, admission: Arc<Admission>) {
+    while changes.changed().await.is_ok() {
+        let (all, per_ip) = connection_bounds(&registry);
+        admission.set_bounds(all, per_ip);
     }
 }
 

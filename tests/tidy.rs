@@ -19,7 +19,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("security", &["base", "meta"]),
     ("quota", &["base", "meta"]),
     ("coordinator", &["base", "codec", "record", "settings", "meta", "topics"]),
-    ("api", &["base", "wire", "record", "log", "settings", "meta", "topics", "security", "quota", "coordinator"]),
+    (
+        "api",
+        &["base", "wire", "record", "log", "settings", "meta", "topics", "security", "quota", "coordinator", "observe"],
+    ),
     ("server", &["base", "wire", "security", "quota", "api"]),
     ("jobs", &["base", "settings", "meta", "topics", "coordinator"]),
     ("observe", &["base"]),

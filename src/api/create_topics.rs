@@ -119,6 +119,11 @@ fn parse_name(name: &str) -> Result<TopicName, Refusal> {
         let message = format!("Creation of internal topic {METADATA_TOPIC} is prohibited.");
         return Err((ErrorCode::INVALID_REQUEST, message));
     }
+    check_name(name)
+}
+
+/// The name of a topic that may be, in Kafka's words if it is none.
+pub(super) fn check_name(name: &str) -> Result<TopicName, Refusal> {
     TopicName::parse(name).map_err(|bad| {
         let message = match bad {
             BadTopicName::Empty => "Topic name is invalid: the empty string is not allowed".to_owned(),

@@ -16,7 +16,8 @@ use crate::base::ids::TopicName;
 use crate::base::limits;
 use crate::meta::Image;
 use crate::meta::image::{Resource, ResourceKind};
-use crate::settings::{ConfigSource, Described, Dynamic, Overrides};
+use crate::observe::loggers;
+use crate::settings::{ConfigSource, Described, Dynamic, Kind, Overrides, Scope, THROTTLES, row as row_of};
 use crate::wire::ErrorCode;
 use crate::wire::messages::describe_configs::{
     DescribeConfigsRequest, DescribeConfigsResource, DescribeConfigsResponse, DescribeConfigsResult, DescribedConfig,
@@ -163,23 +164,39 @@ fn describe(broker: &Broker, resource: &DescribeConfigsResource) -> Result<Vec<D
             for row in &mut rows {
                 row.synonyms.retain(|synonym| synonym.source == ConfigSource::DynamicDefaultBroker);
             }
-            rows
+            let unknown = layers.all_nodes.iter().filter(|(name, _)| row_of(Scope::Broker, name).is_none());
+            let unknown = unknown.map(|(name, value)| run_time_only(name, value));
+            return Ok(rows.into_iter().map(row).chain(unknown).collect());
         }
         BROKER => {
             check_broker(broker, name)?;
-            broker.settings.describe_broker(layers.dynamic())
+            let rows = broker.settings.describe_broker(layers.dynamic());
+            let throttle = |name: &&'static str| {
+                let value = layers.node.get(*name).or(layers.all_nodes.get(*name))?;
+                Some(run_time_only(name, value))
+            };
+            let throttles = THROTTLES.iter().filter_map(throttle);
+            return Ok(rows.into_iter().map(row).chain(throttles).collect());
         }
         BROKER_LOGGER => {
             check_broker(broker, name)?;
-            let level = tracing::level_filters::LevelFilter::current().to_string().to_uppercase();
-            return Ok(vec![plain("root", &level, SOURCE_DYNAMIC_BROKER_LOGGER)]);
+            let row = |(name, level): (String, loggers::Level)| plain(&name, &level.to_string(), SOURCE_DYNAMIC_BROKER_LOGGER);
+            return Ok(loggers::all().into_iter().map(row).collect());
         }
         CLIENT_METRICS | GROUP if name.is_empty() => {
             return Err((ErrorCode::INVALID_REQUEST, "The name of the resource is empty.".to_owned()));
         }
         CLIENT_METRICS => {
             let own = own(ResourceKind::CLIENT_METRICS);
-            return Ok(own.iter().map(|(name, value)| plain(name, value, SOURCE_CLIENT_METRICS)).collect());
+            let row = |(name, value): (&String, &String)| {
+                let synonym = DescribedConfigSynonym {
+                    name: name.clone(),
+                    value: Some(value.clone()),
+                    source: SOURCE_CLIENT_METRICS,
+                };
+                DescribedConfig { synonyms: vec![synonym], ..plain(name, value, SOURCE_CLIENT_METRICS) }
+            };
+            return Ok(own.iter().map(row).collect());
         }
         GROUP => broker.settings.describe_group(&own(ResourceKind::GROUP), layers.dynamic()),
         other => return Err((ErrorCode::INVALID_REQUEST, format!("Unsupported resource type: {other}"))),
@@ -194,6 +211,20 @@ fn check_broker(broker: &Broker, name: &str) -> Result<(), Refusal> {
     let message =
         format!("Unexpected broker id, expected {} or empty string, but received {name}", broker.node_id);
     Err((ErrorCode::INVALID_REQUEST, message))
+}
+
+/// A key that only a broker at run time has. What nobody knows might be a secret.
+fn run_time_only(name: &str, value: &str) -> DescribedConfig {
+    let is_known = THROTTLES.contains(&name);
+    let source = ConfigSource::DynamicDefaultBroker.code();
+    let value = is_known.then(|| value.to_owned());
+    DescribedConfig {
+        is_sensitive: !is_known,
+        config_type: if is_known { Kind::Long.code() } else { 0 },
+        synonyms: vec![DescribedConfigSynonym { name: name.to_owned(), value: value.clone(), source }],
+        value,
+        ..plain(name, "", source)
+    }
 }
 
 fn plain(name: &str, value: &str, config_source: i8) -> DescribedConfig {

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use crate::base::limits;
 use crate::wire::{ApiKey, DecodeError, Reader, Request, RequestHeader};
 
+mod altering;
 pub mod context;
 pub mod coordinated;
 pub mod errors;
@@ -63,37 +64,39 @@ macro_rules! apis {
 }
 
 apis! {
-//  key name                       served   advertised auth handler
-     0 "Produce"                  3..=13,  0..=13,  After  produce::handle;
-     1 "Fetch"                    4..=18,  4..=18,  After  fetch::handle;
-     2 "ListOffsets"              1..=11,  1..=11,  After  list_offsets::handle;
-     3 "Metadata"                 0..=13,  0..=13,  After  metadata::handle;
-     8 "OffsetCommit"             2..=10,  2..=10,  After  offset_commit::handle;
-     9 "OffsetFetch"              1..=10,  1..=10,  After  offset_fetch::handle;
-    10 "FindCoordinator"          0..=6,   0..=6,   After  find_coordinator::handle;
-    11 "JoinGroup"                0..=9,   0..=9,   After  join_group::handle;
-    12 "Heartbeat"                0..=4,   0..=4,   After  heartbeat::handle;
-    13 "LeaveGroup"               0..=5,   0..=5,   After  leave_group::handle;
-    14 "SyncGroup"                0..=5,   0..=5,   After  sync_group::handle;
-    15 "DescribeGroups"           0..=6,   0..=6,   After  describe_groups::handle;
-    16 "ListGroups"               0..=5,   0..=5,   After  list_groups::handle;
-    18 "ApiVersions"              0..=5,   0..=5,   Before api_versions::handle;
-    19 "CreateTopics"             2..=7,   2..=7,   After  create_topics::handle;
-    20 "DeleteTopics"             1..=6,   1..=6,   After  delete_topics::handle;
-    22 "InitProducerId"           0..=5,   0..=5,   After  init_producer_id::handle;
-    23 "OffsetForLeaderEpoch"     2..=4,   2..=4,   After  offset_for_leader_epoch::handle;
-    32 "DescribeConfigs"          1..=4,   1..=4,   After  describe_configs::handle;
-    35 "DescribeLogDirs"          1..=5,   1..=5,   After  describe_log_dirs::handle;
-    37 "CreatePartitions"         0..=3,   0..=3,   After  create_partitions::handle;
-    42 "DeleteGroups"             0..=3,   0..=3,   After  delete_groups::handle;
-    47 "OffsetDelete"             0..=0,   0..=0,   After  offset_delete::handle;
-    55 "DescribeQuorum"           0..=2,   0..=2,   After  describe_quorum::handle;
-    60 "DescribeCluster"          0..=2,   0..=2,   After  describe_cluster::handle;
-    61 "DescribeProducers"        0..=0,   0..=0,   After  describe_producers::handle;
-    68 "ConsumerGroupHeartbeat"   0..=1,   0..=1,   After  consumer_group_heartbeat::handle;
-    69 "ConsumerGroupDescribe"    0..=1,   0..=1,   After  consumer_group_describe::handle;
-    74 "ListConfigResources"      0..=1,   0..=1,   After  list_config_resources::handle;
-    75 "DescribeTopicPartitions"  0..=0,   0..=0,   After  describe_topic_partitions::handle;
+//  key name                           served   advertised auth handler
+     0 "Produce"                      3..=13,  0..=13,  After  produce::handle;
+     1 "Fetch"                        4..=18,  4..=18,  After  fetch::handle;
+     2 "ListOffsets"                  1..=11,  1..=11,  After  list_offsets::handle;
+     3 "Metadata"                     0..=13,  0..=13,  After  metadata::handle;
+     8 "OffsetCommit"                 2..=10,  2..=10,  After  offset_commit::handle;
+     9 "OffsetFetch"                  1..=10,  1..=10,  After  offset_fetch::handle;
+    10 "FindCoordinator"              0..=6,   0..=6,   After  find_coordinator::handle;
+    11 "JoinGroup"                    0..=9,   0..=9,   After  join_group::handle;
+    12 "Heartbeat"                    0..=4,   0..=4,   After  heartbeat::handle;
+    13 "LeaveGroup"                   0..=5,   0..=5,   After  leave_group::handle;
+    14 "SyncGroup"                    0..=5,   0..=5,   After  sync_group::handle;
+    15 "DescribeGroups"               0..=6,   0..=6,   After  describe_groups::handle;
+    16 "ListGroups"                   0..=5,   0..=5,   After  list_groups::handle;
+    18 "ApiVersions"                  0..=5,   0..=5,   Before api_versions::handle;
+    19 "CreateTopics"                 2..=7,   2..=7,   After  create_topics::handle;
+    20 "DeleteTopics"                 1..=6,   1..=6,   After  delete_topics::handle;
+    22 "InitProducerId"               0..=5,   0..=5,   After  init_producer_id::handle;
+    23 "OffsetForLeaderEpoch"         2..=4,   2..=4,   After  offset_for_leader_epoch::handle;
+    32 "DescribeConfigs"              1..=4,   1..=4,   After  describe_configs::handle;
+    33 "AlterConfigs"                 0..=2,   0..=2,   After  alter_configs::handle;
+    35 "DescribeLogDirs"              1..=5,   1..=5,   After  describe_log_dirs::handle;
+    37 "CreatePartitions"             0..=3,   0..=3,   After  create_partitions::handle;
+    42 "DeleteGroups"                 0..=3,   0..=3,   After  delete_groups::handle;
+    44 "IncrementalAlterConfigs"      0..=1,   0..=1,   After  incremental_alter_configs::handle;
+    47 "OffsetDelete"                 0..=0,   0..=0,   After  offset_delete::handle;
+    55 "DescribeQuorum"               0..=2,   0..=2,   After  describe_quorum::handle;
+    60 "DescribeCluster"              0..=2,   0..=2,   After  describe_cluster::handle;
+    61 "DescribeProducers"            0..=0,   0..=0,   After  describe_producers::handle;
+    68 "ConsumerGroupHeartbeat"       0..=1,   0..=1,   After  consumer_group_heartbeat::handle;
+    69 "ConsumerGroupDescribe"        0..=1,   0..=1,   After  consumer_group_describe::handle;
+    74 "ListConfigResources"          0..=1,   0..=1,   After  list_config_resources::handle;
+    75 "DescribeTopicPartitions"      0..=0,   0..=0,   After  describe_topic_partitions::handle;
 }
 
 const fn ends(range: &RangeInclusive<i16>) -> (i16, i16) {

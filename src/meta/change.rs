@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::image::{Image, METADATA_VERSION, NO_LEADER, Partition, Resource, Topic};
+use super::image::{Image, METADATA_VERSION, NO_LEADER, Partition, Resource, ResourceKind, Topic};
 use super::options::Endpoint;
 use super::record::{
     BrokerRegistrationChangeRecord, ClearElrRecord, ConfigRecord, FeatureLevelRecord, NodeEndpoint, NodeFeature,
@@ -21,7 +21,8 @@ pub const PRODUCER_ID_BLOCK: i64 = 1000;
 /// The feature whose level 1 turns on eligible leader replicas (KIP-966).
 const ELR_VERSION: &str = "eligible.leader.replicas.version";
 
-const MIN_INSYNC_REPLICAS: &str = "min.insync.replicas";
+/// The key that `refuse_min_insync_replicas` is about.
+pub const MIN_INSYNC_REPLICAS: &str = "min.insync.replicas";
 
 /// Features that a node of Kafka 4.4 can work with: name, lowest and highest level.
 pub const SUPPORTED_FEATURES: [(&str, i16, i16); 7] = [
@@ -85,22 +86,38 @@ pub fn delete_topic(id: TopicId) -> Vec<Record> {
     vec![RemoveTopicRecord { topic_id: id }.into()]
 }
 
-/// Sets the configurations that have a value and removes those that have none. What is so already makes no record.
+/// Sets the configurations that have a value and removes those that have none. What is so already makes no record, but for
+/// brokers: they read again what such a record names (KAFKA-14136).
 pub fn alter_configs(image: &Image, resource: &Resource, changes: &[(String, Option<String>)]) -> Vec<Record> {
     let current = image.configs(resource);
     let mut records = Vec::new();
     for (key, value) in changes {
-        if current.and_then(|values| values.get(key)) == value.as_ref() {
+        let is_so = current.and_then(|values| values.get(key)) == value.as_ref();
+        if is_so && resource.kind != ResourceKind::BROKER {
             continue;
         }
         records.push(config(resource, key, value.clone()).into());
-        if key == MIN_INSYNC_REPLICAS {
-            let is_topic = resource.kind == super::image::ResourceKind::TOPIC;
+        if key == MIN_INSYNC_REPLICAS && image.feature(ELR_VERSION) > 0 {
+            let is_topic = resource.kind == ResourceKind::TOPIC;
             let topic_name = if is_topic { resource.name.clone() } else { String::new() };
             records.push(ClearElrRecord { topic_name }.into());
         }
     }
     records
+}
+
+/// Says why a broker's `min.insync.replicas` may not become `value`, if so: eligible leader replicas are measured by one for all.
+pub fn refuse_min_insync_replicas(image: &Image, resource: &Resource, value: Option<&str>) -> Option<&'static str> {
+    if resource.kind != ResourceKind::BROKER || image.feature(ELR_VERSION) == 0 {
+        return None;
+    }
+    match value {
+        _ if !resource.name.is_empty() => {
+            Some("Broker-level min.insync.replicas cannot be altered while ELR is enabled.")
+        }
+        None => Some("Cluster-level min.insync.replicas cannot be removed while ELR is enabled."),
+        Some(_) => None,
+    }
 }
 
 /// Reserves the next block of producer ids.

@@ -47,6 +47,11 @@ impl Resource {
         Resource { kind: ResourceKind::TOPIC, name: name.to_owned() }
     }
 
+    /// One node.
+    pub fn broker(node_id: i32) -> Resource {
+        Resource { kind: ResourceKind::BROKER, name: node_id.to_string() }
+    }
+
     /// The default of all brokers.
     pub fn every_broker() -> Resource {
         Resource { kind: ResourceKind::BROKER, name: String::new() }

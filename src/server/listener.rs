@@ -5,6 +5,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -49,8 +50,8 @@ pub struct Admission {
     shares: Arc<Shares>,
     pace: Mutex<Pace>,
     all: Arc<Semaphore>,
-    per_ip_max: usize,
-    connections_max: usize,
+    per_ip_max: AtomicUsize,
+    permits: Mutex<Permits>,
     /// Descriptors from here on are not for connections, but for a few.
     descriptors_max: u64,
     few: u64,
@@ -73,6 +74,12 @@ impl Pace {
         self.next = due + self.interval;
         due.saturating_duration_since(now)
     }
+}
+
+/// Permits that exist: more than wanted while connections are open that were let in when there might be more.
+struct Permits {
+    existing: usize,
+    wanted: usize,
 }
 
 /// A place for one connection; dropping it gives the place back.
@@ -110,18 +117,40 @@ impl Admission {
                 next: Instant::now(),
             }),
             all: Arc::new(Semaphore::new(connections_max)),
-            per_ip_max: bounds.per_ip,
-            connections_max,
+            per_ip_max: AtomicUsize::new(bounds.per_ip),
+            permits: Mutex::new(Permits { existing: connections_max, wanted: connections_max }),
             descriptors_max: bounds.open_files - reserved,
             few: bounds.open_files / 8,
             per_ip: Mutex::default(),
         })
     }
 
+    /// Takes other bounds. Connections that are open stay.
+    pub fn set_bounds(&self, connections_max: usize, per_ip_max: usize) {
+        self.per_ip_max.store(per_ip_max, Ordering::Relaxed);
+        let mut permits = self.permits.lock();
+        permits.wanted = connections_max.min(Semaphore::MAX_PERMITS);
+        if permits.wanted > permits.existing {
+            self.all.add_permits(permits.wanted - permits.existing);
+            permits.existing = permits.wanted;
+        } else {
+            // Those in use are given up when they come back: `is_given_up`.
+            permits.existing -= self.all.forget_permits(permits.existing - permits.wanted);
+        }
+    }
+
+    /// True if there is a permit too many, which is the caller's.
+    fn is_given_up(&self) -> bool {
+        let mut permits = self.permits.lock();
+        let is_too_many = permits.existing > permits.wanted;
+        permits.existing -= usize::from(is_too_many);
+        is_too_many
+    }
+
     /// True if nearly all files that may be open are, and more than a few of them are connections. The system gives the lowest
     /// free descriptor, so all below are taken.
     fn is_short_of_files(&self, stream: &TcpStream) -> bool {
-        let connections = self.connections_max - self.all.available_permits();
+        let connections = self.permits.lock().existing.saturating_sub(self.all.available_permits());
         u64::try_from(stream.as_raw_fd()).is_ok_and(|descriptor| descriptor >= self.descriptors_max)
             && connections as u64 > self.few
     }
@@ -130,7 +159,10 @@ impl Admission {
         let ip = ip.to_canonical();
         let mut per_ip = self.per_ip.lock();
         let count = per_ip.entry(ip).or_default();
-        if *count >= self.per_ip_max {
+        if *count >= self.per_ip_max.load(Ordering::Relaxed) {
+            if *count == 0 {
+                per_ip.remove(&ip);
+            }
             return None;
         }
         *count += 1;
@@ -201,6 +233,10 @@ pub async fn accept_loop(
 
 async fn accept(listener: &Listener, admission: &Arc<Admission>) -> io::Result<Option<(TcpStream, SocketAddr, Place)>> {
     let permit = Arc::clone(&admission.all).acquire_owned().await.map_err(io::Error::other)?;
+    if admission.is_given_up() {
+        permit.forget();
+        return Ok(None);
+    }
     let (stream, peer) = listener.socket.accept().await?;
     let wait = admission.pace.lock().turn(Instant::now());
     if !wait.is_zero() {

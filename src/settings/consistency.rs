@@ -112,10 +112,15 @@ fn defaults_of_topics(settings: &Settings) -> Vec<Finding> {
 
 fn overrides(settings: &Settings) -> Option<Finding> {
     let key = "max.connections.per.ip.overrides";
-    let bad = settings.string(key).split(',').map(str::trim).filter(|part| !part.is_empty()).find(|part| {
-        part.rsplit_once(':').is_none_or(|(host, count)| host.trim().is_empty() || count.trim().parse::<u32>().is_err())
-    })?;
+    let bad = misfit_override(settings.string(key))?;
     Some(finding(settings, key, format!("'{bad}' is not HOST:COUNT"), "Give HOST:COUNT pairs, comma separated"))
+}
+
+/// What is no HOST:COUNT in a list of them.
+pub(super) fn misfit_override(text: &str) -> Option<&str> {
+    text.split(',').map(str::trim).filter(|part| !part.is_empty()).find(|part| {
+        part.rsplit_once(':').is_none_or(|(host, count)| host.trim().is_empty() || count.trim().parse::<u32>().is_err())
+    })
 }
 
 /// The command line of a process can be read by every user of the machine.

@@ -154,7 +154,12 @@ impl Settings {
         table::rows(scope).iter().map(one).collect()
     }
 
-    fn fallen_back(&self, row: &'static Row, overrides: &Overrides, dynamic: Dynamic<'_>) -> (Value, ConfigSource) {
+    pub(super) fn fallen_back(
+        &self,
+        row: &'static Row,
+        overrides: &Overrides,
+        dynamic: Dynamic<'_>,
+    ) -> (Value, ConfigSource) {
         if let Some(value) = overridden(row, overrides) {
             return (value, override_source(row.scope));
         }

@@ -3,6 +3,7 @@
 //! `rows/` is the table of all keys, `Settings` the broker's values with their sources. What DescribeConfigs answers and what
 //! CreateTopics refuses comes from here. Reading files, environment and flags does not: that is `config`.
 
+mod alter;
 mod consistency;
 mod describe;
 mod effective;
@@ -14,6 +15,7 @@ mod table;
 mod tests;
 mod value;
 
+pub use alter::{Change, Layer, Refused, THROTTLES, changed, check_client_metrics};
 pub use consistency::validate_topic_configs_here;
 pub use describe::{
     ConfigSource, Described, Dynamic, Overrides, Synonym, validate_group_config, validate_topic_config,

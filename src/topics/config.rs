@@ -32,6 +32,8 @@ pub struct TopicConfig {
     pub interval_bytes: u64,
     /// What batches must fulfil; `now` and `zstd_allowed` are filled in by request.
     rules: Rules,
+    /// False if `cleanup.policy` is compaction alone: then nobody may delete records by their offsets.
+    pub deletable: bool,
     /// `file.delete.delay.ms`.
     pub file_delete_delay_ms: u64,
 }
@@ -70,7 +72,7 @@ impl TopicConfig {
             index_interval_bytes: unsigned("index.interval.bytes"),
             compacted,
             retention: does("delete").then_some(retention),
-            producer_expiration_ms: settings.long("producer.id.expiration.ms"),
+            producer_expiration_ms: settings.broker_value_with("producer.id.expiration.ms", dynamic).0.long(),
             synced: durability != Durability::Os,
             visible,
         };
@@ -97,6 +99,7 @@ impl TopicConfig {
             sync_every_append: long("flush.messages") == 1,
             interval_bytes: u64::try_from(settings.long("durability.interval.bytes")).unwrap_or(u64::MAX),
             rules,
+            deletable: does("delete") || !compacted,
             file_delete_delay_ms: u64::try_from(long("file.delete.delay.ms")).unwrap_or(0),
         }
     }

@@ -20,7 +20,7 @@ use crate::base::ids::{LeaderEpoch, Offset, PartitionIndex, TopicName};
 use crate::base::limits;
 use crate::base::metrics::Metrics;
 use crate::log::producers::ProducerView;
-use crate::log::{Acknowledge, Append, Appended, Log, LogError, LogReader, Origin};
+use crate::log::{Acknowledge, Append, Appended, Log, LogConfig, LogError, LogReader, Origin};
 use crate::record::batch::ValidBatch;
 use crate::record::validate::Rules;
 
@@ -225,6 +225,10 @@ impl Partition {
     /// What a batch for this partition must fulfil now.
     pub fn rules(&self, now: WallMs, zstd_allowed: bool) -> Rules {
         self.config.load().rules(now, zstd_allowed)
+    }
+
+    pub(super) fn set_log_config(&self, config: &Arc<LogConfig>) {
+        self.with_log(|log| log.set_config(Arc::clone(config)));
     }
 
     /// Producers that the log remembers.
@@ -434,7 +438,6 @@ mod tests {
     use crate::base::clock::SystemClock;
     use crate::base::disk::{Disk, RealDisk};
     use crate::base::ids::Uuid;
-    use crate::log::LogConfig;
     use crate::record::builder::{BatchBuilder, NewRecord};
     use crate::record::compression::Compression;
     use crate::settings::{Dynamic, Overrides, Settings};

@@ -16,7 +16,6 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, watch};
 
 use super::budget::Budget;
-use super::config::TopicConfig;
 use super::partition::{AbortOnPanic, DirtyList, Partition, Seldom, Shared};
 use super::syncs::SyncPool;
 use super::topic::Topic;
@@ -27,11 +26,11 @@ use crate::base::limits::FILES_GIVEN_BACK;
 use crate::base::metrics::Metrics;
 use crate::base::reserve::Reserve;
 use crate::log::{Log, LogError, names, open_files};
-use crate::meta::image::{Resource, ResourceKind};
 use crate::meta::record::Record;
 use crate::meta::{Image, MetaError, Store, change};
-use crate::settings::{Dynamic, Overrides, Settings};
+use crate::settings::Settings;
 
+mod configs;
 mod opening;
 mod retention;
 
@@ -129,6 +128,8 @@ pub struct Registry {
     metadata_poisoned: Notify,
     /// Counts changes of topics and partition counts.
     edition: watch::Sender<u64>,
+    /// Counts changes of configurations.
+    configs: watch::Sender<u64>,
     /// Topics that were deleted and that coordinators have not been told of.
     deleted: Mutex<Vec<(TopicId, TopicName)>>,
 }
@@ -179,6 +180,7 @@ impl Registry {
             producer_ids: Mutex::new(0..0),
             metadata_poisoned: Notify::new(),
             edition: watch::Sender::new(0),
+            configs: watch::Sender::new(0),
             deleted: Mutex::default(),
         }
     }
@@ -578,15 +580,6 @@ impl Registry {
                 return id;
             }
         }
-    }
-
-    /// A topic's own values over those of the brokers and the configuration.
-    fn resolve_config(&self, overrides: &Overrides) -> TopicConfig {
-        let image = self.store.image();
-        let configs = |resource: &Resource| image.configs(resource).cloned().unwrap_or_default();
-        let node = Resource { kind: ResourceKind::BROKER, name: self.settings.int("node.id").to_string() };
-        let (node, all_nodes) = (configs(&node), configs(&Resource::every_broker()));
-        TopicConfig::resolve(&self.settings, overrides, Dynamic { node: &node, all_nodes: &all_nodes })
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use super::config::TopicConfig;
+use super::config::{Durability, TopicConfig};
 use super::internal::is_internal;
 use super::partition::Partition;
 use crate::base::ids::{TopicId, TopicName};
@@ -55,6 +55,27 @@ impl Topic {
 
     pub(super) fn config(&self) -> &Arc<ArcSwap<TopicConfig>> {
         &self.config
+    }
+
+    /// Takes new settings; every append and batch from now on follows them.
+    pub(super) fn set_config(&self, config: TopicConfig) {
+        let config = Arc::new(config);
+        let before = self.config.swap(Arc::clone(&config));
+        let is_promised_again = before.durability == Durability::Os && config.durability != Durability::Os;
+        for partition in self.partitions().iter() {
+            if before.log != config.log {
+                partition.set_log_config(&config.log);
+            }
+            if is_promised_again {
+                // What the system was left to write back is not on any list of those that sync.
+                partition.request_sync();
+            }
+        }
+    }
+
+    /// What the topic's batches and logs follow now.
+    pub fn config_now(&self) -> Arc<TopicConfig> {
+        self.config.load_full()
     }
 
     pub(super) fn set_partitions(&self, partitions: Vec<Arc<Partition>>) {

@@ -1,6 +1,7 @@
 //! Does each API answer right on a socket? A broker in this process, raw requests, one file for each row of the table in
 //! `src/api/mod.rs`; and the command line.
 
+mod alter_configs;
 mod api_versions;
 mod command;
 mod consumer_group_describe;
@@ -21,6 +22,7 @@ mod find_coordinator;
 mod groups;
 mod heartbeat;
 mod hostile;
+mod incremental_alter_configs;
 mod init_producer_id;
 mod join_group;
 mod leave_group;

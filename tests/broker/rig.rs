@@ -73,7 +73,15 @@ pub struct Rig {
 impl Rig {
     /// A broker of the test's own, with these settings over quick ones.
     pub fn with(settings: &[(&str, &str)]) -> Rig {
-        let folder = tempfile::tempdir().expect("a temporary folder");
+        Rig::begin(tempfile::tempdir().expect("a temporary folder"), settings)
+    }
+
+    /// A broker on a folder that another one left, which has `data` in it.
+    pub fn on(folder: TempDir) -> Rig {
+        Rig::begin(folder, &[])
+    }
+
+    fn begin(folder: TempDir, settings: &[(&str, &str)]) -> Rig {
         let path = folder.path().join("data").display().to_string();
         let quick = [("log.dirs", path.as_str()), ("listeners", "PLAINTEXT://127.0.0.1:0"), ("durability.mode", "os")];
         let settings: Vec<_> = quick.iter().chain(settings).map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
