@@ -81,6 +81,7 @@ apis! {
     18 "ApiVersions"                  0..=5,   0..=5,   Before api_versions::handle;
     19 "CreateTopics"                 2..=7,   2..=7,   After  create_topics::handle;
     20 "DeleteTopics"                 1..=6,   1..=6,   After  delete_topics::handle;
+    21 "DeleteRecords"                0..=2,   0..=2,   After  delete_records::handle;
     22 "InitProducerId"               0..=5,   0..=5,   After  init_producer_id::handle;
     23 "OffsetForLeaderEpoch"         2..=4,   2..=4,   After  offset_for_leader_epoch::handle;
     32 "DescribeConfigs"              1..=4,   1..=4,   After  describe_configs::handle;

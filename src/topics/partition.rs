@@ -231,6 +231,25 @@ impl Partition {
         self.with_log(|log| log.set_config(Arc::clone(config)));
     }
 
+    /// Moves the log's start up to `to`, or to the high watermark, and returns where it is now. Fetches that wait look again: what they
+    /// wait for may be gone. Not durable before the checkpoints are.
+    ///
+    /// # Errors
+    /// `OutOfRange` above the high watermark, and a deleted topic.
+    pub(super) fn delete_records(&self, to: Option<Offset>) -> Result<Offset, AppendError> {
+        let advance = |log: &mut Log| {
+            let before = log.log_start();
+            log.advance_log_start(to.unwrap_or_else(|| log.high_watermark()))?;
+            Ok((before, log.log_start()))
+        };
+        let moved = self.with_log_unless_deleted(advance).ok_or(AppendError::Deleted)?;
+        let (before, start) = moved.map_err(AppendError::Log)?;
+        if start > before {
+            self.waiters.wake_fetches();
+        }
+        Ok(start)
+    }
+
     /// Producers that the log remembers.
     pub fn producers(&self) -> Vec<ProducerView> {
         self.log.lock().producers()

@@ -33,6 +33,7 @@ use crate::settings::Settings;
 mod configs;
 mod opening;
 mod retention;
+mod starts;
 
 pub use opening::Opened;
 pub use retention::Retained;

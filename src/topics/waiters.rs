@@ -4,7 +4,7 @@
 //! waiter; the waiter wakes when nothing is left, so a fetch over a thousand partitions wakes once and not at each append.
 //!
 //! Cases in which a registered waiter is woken: the high watermark (or last stable offset) passes its offset or brings its
-//! bytes; the partition is deleted; the log is poisoned; the log start passes a fetch (`wake_all`).
+//! bytes; the partition is deleted; the log is poisoned; the log start passes a fetch (`wake_fetches`).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering, fence};
@@ -168,6 +168,19 @@ impl Waiters {
             }
             Want::Reach(offset) if offset <= to => {
                 entry.waiter.subtract(1);
+                false
+            }
+            Want::Reach(_) => true,
+        });
+        self.any.store(!seats.is_empty(), Ordering::SeqCst);
+    }
+
+    /// Wakes every fetch: what it waits for may be gone.
+    pub fn wake_fetches(&self) {
+        let mut seats = self.seats.lock();
+        seats.retain(|entry| match entry.want {
+            Want::Bytes => {
+                entry.waiter.wake();
                 false
             }
             Want::Reach(_) => true,

@@ -24,7 +24,7 @@ use crate::topics::partition::Partition;
 
 const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
 const HIGH_WATERMARKS: &str = "replication-offset-checkpoint";
-const LOG_STARTS: &str = "log-start-offset-checkpoint";
+pub(super) const LOG_STARTS: &str = "log-start-offset-checkpoint";
 
 /// Delay before folders that an earlier run had renamed are removed.
 const REMOVE_LEFTOVERS_AFTER: Duration = Duration::from_secs(60);
@@ -208,20 +208,17 @@ impl Registry {
     /// Those of the disk; the old checkpoints are then still there.
     pub fn write_checkpoints(&self) -> io::Result<()> {
         let _alone = self.checkpoints.lock();
-        let (mut recovery, mut watermarks, mut starts) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut recovery, mut watermarks) = (Vec::new(), Vec::new());
         for topic in self.topics() {
             for partition in topic.partitions().iter() {
                 let entry = |offset| OffsetEntry { topic: topic.name().clone(), partition: partition.index(), offset };
-                let (point, start, first) =
-                    partition.with_log(|log| (log.recovery_point(), log.log_start(), log.first_base()));
-                recovery.push(entry(point));
+                recovery.push(entry(partition.with_log(|log| log.recovery_point())));
                 watermarks.push(entry(partition.reader().high_watermark()));
-                if start > first {
-                    starts.push(entry(start));
-                }
             }
         }
-        for (name, entries) in [(LOG_STARTS, starts), (RECOVERY_POINTS, recovery), (HIGH_WATERMARKS, watermarks)] {
+        for (name, entries) in
+            [(LOG_STARTS, self.log_starts()), (RECOVERY_POINTS, recovery), (HIGH_WATERMARKS, watermarks)]
+        {
             checkpoint::write_offsets(self.disk.as_ref(), &self.data_dir.join(name), &entries)?;
         }
         Ok(())
