@@ -84,6 +84,7 @@ apis! {
     21 "DeleteRecords"                0..=2,   0..=2,   After  delete_records::handle;
     22 "InitProducerId"               0..=5,   0..=5,   After  init_producer_id::handle;
     23 "OffsetForLeaderEpoch"         2..=4,   2..=4,   After  offset_for_leader_epoch::handle;
+    29 "DescribeAcls"                 1..=3,   1..=3,   After  describe_acls::handle;
     32 "DescribeConfigs"              1..=4,   1..=4,   After  describe_configs::handle;
     33 "AlterConfigs"                 0..=2,   0..=2,   After  alter_configs::handle;
     35 "DescribeLogDirs"              1..=5,   1..=5,   After  describe_log_dirs::handle;
