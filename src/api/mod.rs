@@ -90,6 +90,7 @@ apis! {
     35 "DescribeLogDirs"              1..=5,   1..=5,   After  describe_log_dirs::handle;
     37 "CreatePartitions"             0..=3,   0..=3,   After  create_partitions::handle;
     42 "DeleteGroups"                 0..=3,   0..=3,   After  delete_groups::handle;
+    43 "ElectLeaders"                 0..=2,   0..=2,   After  elect_leaders::handle;
     44 "IncrementalAlterConfigs"      0..=1,   0..=1,   After  incremental_alter_configs::handle;
     47 "OffsetDelete"                 0..=0,   0..=0,   After  offset_delete::handle;
     55 "DescribeQuorum"               0..=2,   0..=2,   After  describe_quorum::handle;
