@@ -92,6 +92,7 @@ apis! {
     42 "DeleteGroups"                 0..=3,   0..=3,   After  delete_groups::handle;
     43 "ElectLeaders"                 0..=2,   0..=2,   After  elect_leaders::handle;
     44 "IncrementalAlterConfigs"      0..=1,   0..=1,   After  incremental_alter_configs::handle;
+    45 "AlterPartitionReassignments"  0..=1,   0..=1,   After  alter_partition_reassignments::handle;
     46 "ListPartitionReassignments"   0..=0,   0..=0,   After  list_partition_reassignments::handle;
     47 "OffsetDelete"                 0..=0,   0..=0,   After  offset_delete::handle;
     55 "DescribeQuorum"               0..=2,   0..=2,   After  describe_quorum::handle;

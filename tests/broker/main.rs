@@ -2,6 +2,7 @@
 //! `src/api/mod.rs`; and the command line.
 
 mod alter_configs;
+mod alter_partition_reassignments;
 mod api_versions;
 mod command;
 mod consumer_group_describe;
