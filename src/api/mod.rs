@@ -87,6 +87,7 @@ apis! {
     29 "DescribeAcls"                 1..=3,   1..=3,   After  describe_acls::handle;
     32 "DescribeConfigs"              1..=4,   1..=4,   After  describe_configs::handle;
     33 "AlterConfigs"                 0..=2,   0..=2,   After  alter_configs::handle;
+    34 "AlterReplicaLogDirs"          1..=2,   1..=2,   After  alter_replica_log_dirs::handle;
     35 "DescribeLogDirs"              1..=5,   1..=5,   After  describe_log_dirs::handle;
     37 "CreatePartitions"             0..=3,   0..=3,   After  create_partitions::handle;
     42 "DeleteGroups"                 0..=3,   0..=3,   After  delete_groups::handle;
