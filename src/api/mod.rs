@@ -96,6 +96,7 @@ apis! {
     45 "AlterPartitionReassignments"  0..=1,   0..=1,   After  alter_partition_reassignments::handle;
     46 "ListPartitionReassignments"   0..=0,   0..=0,   After  list_partition_reassignments::handle;
     47 "OffsetDelete"                 0..=0,   0..=0,   After  offset_delete::handle;
+    48 "DescribeClientQuotas"         0..=1,   0..=1,   After  describe_client_quotas::handle;
     55 "DescribeQuorum"               0..=2,   0..=2,   After  describe_quorum::handle;
     60 "DescribeCluster"              0..=2,   0..=2,   After  describe_cluster::handle;
     61 "DescribeProducers"            0..=0,   0..=0,   After  describe_producers::handle;
