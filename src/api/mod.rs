@@ -97,6 +97,7 @@ apis! {
     46 "ListPartitionReassignments"   0..=0,   0..=0,   After  list_partition_reassignments::handle;
     47 "OffsetDelete"                 0..=0,   0..=0,   After  offset_delete::handle;
     48 "DescribeClientQuotas"         0..=1,   0..=1,   After  describe_client_quotas::handle;
+    50 "DescribeUserScramCredentials" 0..=0,   0..=0,   After  describe_user_scram_credentials::handle;
     55 "DescribeQuorum"               0..=2,   0..=2,   After  describe_quorum::handle;
     60 "DescribeCluster"              0..=2,   0..=2,   After  describe_cluster::handle;
     61 "DescribeProducers"            0..=0,   0..=0,   After  describe_producers::handle;
