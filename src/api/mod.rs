@@ -99,6 +99,7 @@ apis! {
     48 "DescribeClientQuotas"         0..=1,   0..=1,   After  describe_client_quotas::handle;
     50 "DescribeUserScramCredentials" 0..=0,   0..=0,   After  describe_user_scram_credentials::handle;
     55 "DescribeQuorum"               0..=2,   0..=2,   After  describe_quorum::handle;
+    57 "UpdateFeatures"               0..=2,   0..=2,   After  update_features::handle;
     60 "DescribeCluster"              0..=2,   0..=2,   After  describe_cluster::handle;
     61 "DescribeProducers"            0..=0,   0..=0,   After  describe_producers::handle;
     68 "ConsumerGroupHeartbeat"       0..=1,   0..=1,   After  consumer_group_heartbeat::handle;

@@ -50,3 +50,4 @@ mod review_connection;
 mod review_fetch;
 mod rig;
 mod sync_group;
+mod update_features;
