@@ -16,6 +16,10 @@ use klamm::api::{Dispatched, Reply, Session, TABLE, dispatch};
 use klamm::base::ids::TopicName;
 use klamm::codec::{Chunk, Message, Reader, Writer};
 use klamm::daemon::Daemon;
+use klamm::meta::Image;
+use klamm::meta::change::{self, MIN_INSYNC_REPLICAS};
+use klamm::meta::record::Record;
+use klamm::observe::loggers;
 use klamm::settings::Settings;
 use klamm::topics::NewTopic;
 use klamm::wire::messages::create_partitions::CreatePartitionsRequest;
@@ -78,10 +82,13 @@ impl House {
         self.daemon.as_ref().expect("it lives as long as the house")
     }
 
-    /// One topic, empty, and nothing else.
+    /// One topic, empty, and nothing else; no configuration but what a new cluster has, and no level of a logger's own.
     fn tidy(&self) {
         let registry = self.daemon().broker().registry.clone();
+        let levels: Vec<_> = loggers::all().into_iter().filter(|(name, _)| name != loggers::ROOT).collect();
+        loggers::set(&levels.into_iter().map(|(name, _)| (name, None)).collect::<Vec<_>>());
         self.runtime().block_on(async {
+            registry.alter_configs(|image| (without_configs(image), ())).await.expect("configurations are removed");
             registry.delete_topics(registry.topics()).await.expect("topics are deleted");
             let name = TopicName::parse(TOPIC).expect("a legal name");
             let topic = NewTopic { partitions: Some(2), ..NewTopic::with_defaults(name) };
@@ -107,7 +114,8 @@ impl House {
                 continue;
             }
             changes |= matches!(row.key, ApiKey::CreateTopics | ApiKey::DeleteTopics | ApiKey::CreatePartitions)
-                || matches!(row.key, ApiKey::Produce | ApiKey::Metadata);
+                || matches!(row.key, ApiKey::Produce | ApiKey::Metadata | ApiKey::DeleteRecords)
+                || matches!(row.key, ApiKey::AlterConfigs | ApiKey::IncrementalAlterConfigs);
             if !self.request(&mut session, row.key, version, correlation_id, self.with_topic_id(body)) {
                 break;
             }
@@ -181,6 +189,17 @@ impl Drop for House {
         }
         let _ = fs::remove_dir_all(&self.folder);
     }
+}
+
+/// What takes every configuration away but the one that no cluster is without.
+fn without_configs(image: &Image) -> Vec<Record> {
+    let mut records = Vec::new();
+    for (resource, values) in image.configured() {
+        let names = values.keys().filter(|name| *name != MIN_INSYNC_REPLICAS);
+        let changes: Vec<_> = names.map(|name| (name.clone(), None)).collect();
+        records.extend(change::alter_configs(image, resource, &changes));
+    }
+    records
 }
 
 /// Memory where the system has such a place.
