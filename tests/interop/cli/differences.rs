@@ -67,38 +67,14 @@ const DIFFERENCES: &[Difference] = &[
         klamm: &[],
     },
     Difference {
-        session: "cluster",
-        commands: &["features {broker} upgrade --metadata 4.2 --dry-run"],
-        reason: "UpdateFeatures is not served yet",
-        kafka: &[
-            "| Can not upgrade metadata.version to 29. The update failed for all features since the following feature had an error: Invalid update version 29 for feature metadata.version. Can't downgrade the version of this feature without setting the upgrade type to either safe or unsafe downgrade.",
-        ],
-        klamm: &["| Can not upgrade metadata.version to 29. The node does not support UPDATE_FEATURES"],
-    },
-    Difference {
-        session: "cluster",
-        commands: &["features {broker} upgrade --feature no.such.feature=1"],
-        reason: "UpdateFeatures is not served yet",
-        kafka: &[
-            "| Could not upgrade no.such.feature to 1. The update failed for all features since the following feature had an error: Invalid update version 1 for feature no.such.feature. Local controller 1 does not support this feature.",
-        ],
-        klamm: &["| Could not upgrade no.such.feature to 1. The node does not support UPDATE_FEATURES"],
-    },
-    Difference {
-        session: "cluster",
-        commands: &["features {broker} disable --feature metadata.version --dry-run"],
-        reason: "UpdateFeatures is not served yet",
-        kafka: &[
-            "| Can not disable metadata.version. The update failed for all features since the following feature had an error: Invalid update version 0 for feature metadata.version. Local controller 1 only supports versions 7-33",
-        ],
-        klamm: &["| Can not disable metadata.version. The node does not support UPDATE_FEATURES"],
-    },
-    Difference {
         session: "configs",
         commands: &["configs --describe --topic configured --all"],
-        reason: "Klamm's own key",
+        reason: "Klamm's own keys",
         kafka: &[],
-        klamm: &["|   durability.mode=sync sensitive=false synonyms={DEFAULT_CONFIG:durability.mode=sync}"],
+        klamm: &[
+            "|   compressed.validation=records sensitive=false synonyms={DEFAULT_CONFIG:compressed.validation=records}",
+            "|   durability.mode=sync sensitive=false synonyms={DEFAULT_CONFIG:durability.mode=sync}",
+        ],
     },
     Difference {
         session: "configs",
@@ -107,6 +83,7 @@ const DIFFERENCES: &[Difference] = &[
         kafka: &[],
         klamm: &[
             "|   cluster.id=null sensitive=false synonyms={}",
+            "|   compressed.validation=records sensitive=false synonyms={DEFAULT_CONFIG:compressed.validation=records}",
             "|   durability.interval.bytes=8388608 sensitive=false synonyms={DEFAULT_CONFIG:durability.interval.bytes=8388608}",
             "|   durability.interval.ms=50 sensitive=false synonyms={DEFAULT_CONFIG:durability.interval.ms=50}",
             "|   durability.mode=sync sensitive=false synonyms={DEFAULT_CONFIG:durability.mode=sync}",
@@ -230,52 +207,6 @@ const DIFFERENCES: &[Difference] = &[
         klamm: &["|   root=INFO sensitive=false synonyms={}"],
     },
     Difference {
-        session: "configs",
-        commands: &[
-            "configs --describe --entity-type users",
-            "configs --describe --user anna",
-            "configs --describe --user-defaults",
-            "configs --describe --entity-type clients",
-            "configs --describe --client writer",
-            "configs --describe --client-defaults",
-            "configs --describe --user anna --client writer",
-            "configs --describe --entity-type ips",
-            "configs --describe --ip 127.0.0.1",
-            "configs --describe --ip-defaults",
-        ],
-        reason: "DescribeClientQuotas and DescribeUserScramCredentials are not served yet",
-        kafka: &["= 0"],
-        klamm: &[
-            "! Error while executing config command with args*",
-            "! java.util.concurrent.ExecutionException: org.apache.kafka.common.errors.UnsupportedVersionException: The node does not support DESCRIBE_CLIENT_QUOTAS",
-            "! Caused by: org.apache.kafka.common.errors.UnsupportedVersionException: The node does not support DESCRIBE_CLIENT_QUOTAS",
-            "= 1",
-        ],
-    },
-    Difference {
-        session: "configs",
-        commands: &["configs --alter --topic configured --add-config retention.ms=1"],
-        reason: "IncrementalAlterConfigs is not served yet",
-        kafka: &["| Completed updating config for topic configured.", "= 0"],
-        klamm: &[
-            "! The INCREMENTAL_ALTER_CONFIGS API is not supported by the cluster. The API is supported starting from version 2.3.0. You may want to use an older version of this tool to interact with your cluster, or upgrade your brokers to version 2.3.0 or newer to avoid this error.",
-            "= 1",
-        ],
-    },
-    Difference {
-        session: "configs",
-        commands: &["configs --alter --topic no-such-topic --add-config retention.ms=1"],
-        reason: "IncrementalAlterConfigs is not served yet",
-        kafka: &[
-            "! Error while executing config command with args '--alter --topic no-such-topic --add-config retention.ms=1 --bootstrap-server (broker)'",
-            "! java.util.concurrent.ExecutionException: org.apache.kafka.common.errors.UnknownTopicOrPartitionException: The topic 'no-such-topic' does not exist.",
-            "! Caused by: org.apache.kafka.common.errors.UnknownTopicOrPartitionException: The topic 'no-such-topic' does not exist.",
-        ],
-        klamm: &[
-            "! The INCREMENTAL_ALTER_CONFIGS API is not supported by the cluster. The API is supported starting from version 2.3.0. You may want to use an older version of this tool to interact with your cluster, or upgrade your brokers to version 2.3.0 or newer to avoid this error.",
-        ],
-    },
-    Difference {
         session: "records",
         commands: &["console-producer --topic made-by-writing"],
         reason: "a topic that is made by its first use is there with the answer",
@@ -306,15 +237,6 @@ const DIFFERENCES: &[Difference] = &[
         kafka: &["| transacted:0:11"],
         klamm: &["| transacted:0:0"],
     },
-    Difference {
-        session: "consumers",
-        commands: &[
-            "[only SUCCESS] client-compatibility-test --topic compatible --offsets-for-times-supported true --cluster-id-supported true --expect-record-too-large-exception false --num-cluster-nodes 1 --create-topics-supported true --describe-acls-supported true --describe-configs-supported true --idempotent-producer-supported true",
-        ],
-        reason: "DescribeAcls is not served yet",
-        kafka: &["| SUCCESS.", "= 0"],
-        klamm: &["= 1"],
-    },
 ];
 
 /// APIs that `broker-api-versions` shows for Apache Kafka only.
@@ -336,26 +258,11 @@ const UNSERVED: &[Unserved] = &[
             "ListTransactions(66)",
         ],
     },
-    Unserved {
-        reason: "no administration at run time yet",
-        apis: &[
-            "DeleteRecords(21)",
-            "AlterConfigs(33)",
-            "AlterReplicaLogDirs(34)",
-            "ElectLeaders(43)",
-            "IncrementalAlterConfigs(44)",
-            "AlterPartitionReassignments(45)",
-            "ListPartitionReassignments(46)",
-            "DescribeClientQuotas(48)",
-            "AlterClientQuotas(49)",
-            "UpdateFeatures(57)",
-        ],
-    },
+    Unserved { reason: "no quotas yet", apis: &["AlterClientQuotas(49)"] },
     Unserved {
         reason: "no users and no rights yet",
         apis: &[
             "SaslHandshake(17)",
-            "DescribeAcls(29)",
             "CreateAcls(30)",
             "DeleteAcls(31)",
             "SaslAuthenticate(36)",
@@ -363,7 +270,6 @@ const UNSERVED: &[Unserved] = &[
             "RenewDelegationToken(39)",
             "ExpireDelegationToken(40)",
             "DescribeDelegationToken(41)",
-            "DescribeUserScramCredentials(50)",
             "AlterUserScramCredentials(51)",
         ],
     },

@@ -27,7 +27,8 @@ use crate::support::process::Guarded;
 use crate::support::{tests_folder, wait_for};
 
 /// The classes behind Kafka's scripts, whose names go without `kafka-` and `.sh`.
-const TOOLS: [(&str, &str); 17] = [
+const TOOLS: [(&str, &str); 22] = [
+    ("acls", "org.apache.kafka.tools.AclCommand"),
     ("broker-api-versions", "org.apache.kafka.tools.BrokerApiVersionsCommand"),
     ("client-compatibility-test", "org.apache.kafka.tools.ClientCompatibilityTest"),
     ("cluster", "org.apache.kafka.tools.ClusterTool"),
@@ -36,12 +37,16 @@ const TOOLS: [(&str, &str); 17] = [
     ("console-producer", "org.apache.kafka.tools.ConsoleProducer"),
     ("consumer-groups", "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand"),
     ("consumer-perf-test", "org.apache.kafka.tools.ConsumerPerformance"),
+    ("delete-records", "org.apache.kafka.tools.DeleteRecordsCommand"),
     ("features", "org.apache.kafka.tools.FeatureCommand"),
     ("get-offsets", "org.apache.kafka.tools.GetOffsetShell"),
     ("groups", "org.apache.kafka.tools.GroupsCommand"),
+    ("leader-election", "org.apache.kafka.tools.LeaderElectionCommand"),
     ("log-dirs", "org.apache.kafka.tools.LogDirsCommand"),
     ("metadata-quorum", "org.apache.kafka.tools.MetadataQuorumCommand"),
     ("producer-perf-test", "org.apache.kafka.tools.ProducerPerformance"),
+    ("reassign-partitions", "org.apache.kafka.tools.reassign.ReassignPartitionsCommand"),
+    ("streams-application-reset", "org.apache.kafka.tools.StreamsResetter"),
     ("topics", "org.apache.kafka.tools.TopicCommand"),
     ("verifiable-consumer", "org.apache.kafka.tools.VerifiableConsumer"),
     ("verifiable-producer", "org.apache.kafka.tools.VerifiableProducer"),
