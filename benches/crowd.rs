@@ -6,50 +6,15 @@ use std::time::{Duration, Instant};
 
 use crate::contestant::Broker;
 use crate::load::{self, Replayed, Ring, Until};
-use crate::measure::{self, Mark};
+use crate::measure;
 use crate::session::Session;
+use crate::stretch::{self, Stretch};
 use crate::wire::{self, Connection, TopicId};
-use crate::workloads::{
-    Figure, GB, LONGEST, Outcome, Setup, create_topic, figure, note, peak, scaled, settle, warm_jvm,
-};
+use crate::workloads::{GB, LONGEST, Outcome, Setup, create_topic, figure, note, peak, scaled, settle, warm_jvm};
 use crate::{Fallible, batch};
 
 /// The longest wait for records that were acknowledged.
 const DELIVERY: Duration = Duration::from_secs(30);
-
-/// One stretch of a run.
-struct Stretch {
-    /// Broker CPU in seconds, and the amount of work it is to be divided by.
-    broker: f64,
-    work: f64,
-    wall: f64,
-    client: Duration,
-    foreign: f64,
-    steal: f64,
-}
-
-impl Stretch {
-    fn measure(broker: &Broker, run: impl FnOnce() -> Fallible<(f64, Duration)>) -> Fallible<Stretch> {
-        settle();
-        let mark = Mark::now(broker.pid)?;
-        let started = Instant::now();
-        let (work, client) = run()?;
-        let wall = started.elapsed().as_secs_f64();
-        settle();
-        let spent = mark.spent()?;
-        let (foreign, steal) = spent.foreign_cores(client);
-        Ok(Stretch { broker: spent.broker.as_secs_f64(), work, wall, client, foreign, steal })
-    }
-
-    fn cost(&self) -> f64 {
-        self.broker / self.work
-    }
-}
-
-fn outcome(figures: Vec<Figure>, stretches: &[&Stretch]) -> Outcome {
-    let worst = |of: fn(&Stretch) -> f64| stretches.iter().map(|stretch| of(stretch)).fold(0.0, f64::max);
-    Outcome { figures, foreign: worst(|stretch| stretch.foreign), steal: worst(|stretch| stretch.steal) }
-}
 
 /// `produce-default` and one consumer, over one partition and over `count`.
 pub fn run_partitions(broker: &Broker, count: usize, setup: &Setup, warm_up: Duration) -> Fallible<Outcome> {
@@ -79,7 +44,7 @@ pub fn run_partitions(broker: &Broker, count: usize, setup: &Setup, warm_up: Dur
         note("creation ms", creation.as_secs_f64() * 1e3),
         peak(broker)?,
     ];
-    Ok(outcome(figures, &[&before, &with, &after]))
+    Ok(stretch::outcome(figures, &[&before, &with, &after]))
 }
 
 /// A producer with client defaults over all partitions of a topic, and a consumer behind it.
@@ -160,7 +125,7 @@ pub fn run_connections(broker: &Broker, count: usize, setup: &Setup, warm_up: Du
         figure("KiB a connection", each),
         peak(broker)?,
     ];
-    Ok(outcome(figures, &[&before, &with, &after]))
+    Ok(stretch::outcome(figures, &[&before, &with, &after]))
 }
 
 /// `count` long polls on one partition in which nothing happens: waiting once for long, and asking again twice a second.
@@ -190,7 +155,7 @@ pub fn run_waiting(broker: &Broker, count: usize, setup: &Setup, warm_up: Durati
         figure("KiB a consumer", each),
         note("RSS MiB", measure::memory_mib(broker.pid, "VmRSS")?),
     ];
-    Ok(outcome(figures, &[&parked, &asking]))
+    Ok(stretch::outcome(figures, &[&parked, &asking]))
 }
 
 fn wait_on(port: u16, topic: &TopicId, count: usize, max_wait_ms: i32) -> Fallible<Vec<Connection>> {

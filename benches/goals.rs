@@ -68,6 +68,20 @@ const GOALS: &[Goal] = &[
     goal("consumers-idle-1000", "% of a core, parked", DEFAULT, &[AtMost(1.0)]),
     goal("partitions-10000", "times the CPU of 1", DEFAULT, &[AtMost(1.5)]),
     goal("conns-10000", "times the CPU of 0", DEFAULT, &[AtMost(1.1)]),
+    goal("group-heartbeat-classic", "broker CPU us/heartbeat", DEFAULT, &[AtMost(10.0)]),
+    goal("group-heartbeat-consumer", "broker CPU us/heartbeat", DEFAULT, &[AtMost(10.0)]),
+    goal("group-commit-64", "broker CPU us/commit", DEFAULT, &[AtMost(60.0)]),
+    goal("group-commit-64", "broker CPU us/commit", OS, &[AtMost(15.0)]),
+    goal("group-commit-64", "commits/s", DEFAULT, &[AtLeast(10_000.0)]),
+    goal("group-join-100", "ms from the last join to rest", DEFAULT, &[AtMost(1_000.0)]),
+    goal("group-join-100", "broker CPU ms", DEFAULT, &[Times(KAFKA, 0.2)]),
+    goal("group-join-100-consumer", "ms from the last join to rest", DEFAULT, &[AtMost(1_000.0)]),
+    goal("group-join-100-consumer", "broker CPU ms", DEFAULT, &[Times(KAFKA, 0.2)]),
+    goal("groups-idle-1000", "% of a core, silent", DEFAULT, &[AtMost(1.0)]),
+    goal("groups-idle-1000", "KiB a member, classic", DEFAULT, &[AtMost(16.0)]),
+    goal("groups-idle-1000", "KiB a member, consumer", DEFAULT, &[AtMost(16.0)]),
+    goal("offsets-restart-1m", "ms to OffsetFetch", DEFAULT, &[AtMost(1_000.0)]),
+    goal("assignment-10000", "ms, the slowest", DEFAULT, &[AtMost(20.0)]),
 ];
 
 /// The table of all goals whose workload has run.

@@ -3,6 +3,8 @@
 //! `docs/BENCHMARKS.md` says how it measures and how to run it. Linux only: it reads `/proc`.
 
 #[cfg(target_os = "linux")]
+mod assignment;
+#[cfg(target_os = "linux")]
 mod batch;
 #[cfg(target_os = "linux")]
 mod ceiling;
@@ -14,6 +16,10 @@ mod contestant;
 mod crowd;
 #[cfg(target_os = "linux")]
 mod goals;
+#[cfg(target_os = "linux")]
+mod group_wire;
+#[cfg(target_os = "linux")]
+mod groups;
 #[cfg(target_os = "linux")]
 mod latency;
 #[cfg(target_os = "linux")]
@@ -30,6 +36,8 @@ mod results;
 mod runner;
 #[cfg(target_os = "linux")]
 mod session;
+#[cfg(target_os = "linux")]
+mod stretch;
 #[cfg(target_os = "linux")]
 mod sustain;
 #[cfg(target_os = "linux")]

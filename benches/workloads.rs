@@ -4,12 +4,13 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::contestant::{Broker, Contestant};
+use crate::groups::{self, Groups, Protocol};
 use crate::latency::{self, Pace};
 use crate::load::{self, Ring, Until};
 use crate::measure::{self, Mark};
 use crate::produce::{self, Produce};
 use crate::wire::{Connection, TopicId};
-use crate::{Fallible, batch, cold, crowd, restart, sustain};
+use crate::{Fallible, assignment, batch, cold, crowd, restart, sustain};
 
 /// A named piece of work.
 pub struct Workload {
@@ -47,6 +48,11 @@ pub enum Work {
     /// How many partitions there are already.
     StartupWith(usize),
     Idle,
+    Groups(Groups),
+    /// How many offsets were committed before.
+    OffsetsRestart(usize),
+    /// How many partitions the assignors divide.
+    Assignment(i32),
 }
 
 /// How runs are made.
@@ -141,7 +147,50 @@ pub fn all() -> Vec<Workload> {
         .at_most(3),
         new("idle", "nobody connected, nothing stored", Work::Idle).at_most(3),
     ]);
+    all.extend(of_groups());
     all
+}
+
+/// What consumer groups are measured by.
+fn of_groups() -> Vec<Workload> {
+    let new = |name, what, work| Workload::new(name, what, work).without(&["ceiling"]).beside(&["kafka"]);
+    vec![
+        new(
+            "group-heartbeat-classic",
+            "heartbeats of 64 members of 16 groups, one under way on each member's connection",
+            Work::Groups(Groups::HeartbeatClassic),
+        ),
+        new("group-heartbeat-consumer", "the same, consumer protocol", Work::Groups(Groups::HeartbeatConsumer)),
+        new(
+            "group-commit-64",
+            "64 groups commit one offset at a time, all at once, over 8 connections",
+            Work::Groups(Groups::Commit(64)),
+        ),
+        new(
+            "group-join-100",
+            "100 members join one group in a second, heartbeats every 100 ms",
+            Work::Groups(Groups::Join(100, Protocol::Classic)),
+        ),
+        new(
+            "group-join-100-consumer",
+            "the same, consumer protocol",
+            Work::Groups(Groups::Join(100, Protocol::Consumer)),
+        ),
+        new("groups-idle-1000", "1,000 groups of 4 members of each protocol", Work::Groups(Groups::Idle(1_000)))
+            .at_most(3),
+        new(
+            "offsets-restart-1m",
+            "a clean stop and start with 1,000,000 committed offsets of 10,000 groups",
+            Work::OffsetsRestart(1_000_000),
+        )
+        .at_most(3),
+        new(
+            "assignment-10000",
+            "the assignors alone: 10,000 partitions of 10 topics, 100 members",
+            Work::Assignment(10_000),
+        )
+        .without(&["ceiling", "klamm-os", "kafka"]),
+    ]
 }
 
 impl Workload {
@@ -211,6 +260,10 @@ impl Workload {
             Work::StartupWith(count) => {
                 return restart::run_startup(contestant, count, &folder.join("broker"), ports);
             }
+            Work::OffsetsRestart(count) => {
+                return groups::run_restart(contestant, count, setup, &folder.join("broker"), ports);
+            }
+            Work::Assignment(partitions) => return assignment::run(partitions),
             _ => {}
         }
         let broker = contestant.start(&folder.join("broker"), ports[0])?;
@@ -234,7 +287,10 @@ impl Workload {
                 Ok(Outcome { figures: vec![ready, peak(&broker)?], foreign: 0.0, steal: 0.0 })
             }
             Work::Idle => run_idle(&broker, setup, warm_up),
-            Work::Recovery | Work::StartupWith(_) => Err("runs without a broker of its own".into()),
+            Work::Groups(work) => groups::run(&broker, work, setup, warm_up),
+            Work::Recovery | Work::StartupWith(_) | Work::OffsetsRestart(_) | Work::Assignment(_) => {
+                Err("runs without a broker of its own".into())
+            }
         }
     }
 }
