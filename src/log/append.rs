@@ -122,6 +122,7 @@ impl Log {
     }
 
     fn write(&mut self, batch: &ValidBatch, placed: &BatchHeader) -> Result<(), LogError> {
+        self.make()?;
         let file = match self.active.file() {
             Ok(file) => file,
             Err(error) => return Err(self.write_refused("open segment", &error)),

@@ -95,6 +95,8 @@ pub struct Log {
     ticket_is_out: bool,
     /// Since the log was last closed or opened clean.
     changed: bool,
+    /// There is no folder yet; it is to be of this topic.
+    unmade: Option<TopicId>,
 }
 
 impl Log {
@@ -110,21 +112,60 @@ impl Log {
         config: Arc<LogConfig>,
         now: WallMs,
     ) -> Result<Log, LogError> {
+        let mut log = Log::create_when_used(disk, folder, topic_id, config, now);
+        no_space_apart(log.place.disk.create_folder(folder), "create folder of partition")?;
+        log.fill_folder(topic_id)?;
+        Ok(log)
+    }
+
+    /// A new partition that has no folder until something is appended to it: for topics most of whose partitions never are. A start
+    /// that finds no folder takes the partition as new, as Kafka does.
+    pub fn create_when_used(
+        disk: Arc<dyn Disk>,
+        folder: &Path,
+        topic_id: TopicId,
+        config: Arc<LogConfig>,
+        now: WallMs,
+    ) -> Log {
         let place = Arc::new(Place::new(disk, folder));
-        no_space_apart(place.disk.create_folder(folder), "create folder of partition")?;
-        let file = place.disk.open(&folder.join(names::PARTITION_METADATA), Open::CreateNew);
+        let active = empty_segment(&place, Offset::ZERO, &config);
+        let start = Start { segments: vec![active], end: Offset::ZERO, log_start: Offset::ZERO, ..Start::default() };
+        let mut log = Log::assemble(place, config, start, now);
+        log.unmade = Some(topic_id);
+        log
+    }
+
+    /// False while nothing is on the disk: see `create_when_used`.
+    pub fn is_made(&self) -> bool {
+        self.unmade.is_none()
+    }
+
+    /// Makes the folder if there is none yet.
+    fn make(&mut self) -> Result<(), LogError> {
+        let Some(topic_id) = self.unmade else { return Ok(()) };
+        no_space_apart(self.place.disk.create_folder(&self.place.folder), "create folder of partition")?;
+        let filled = self.fill_folder(topic_id);
+        if filled.is_err() {
+            // Half made: nothing was ever in it, and the next append tries again.
+            drop(self.place.disk.remove_folder(&self.place.folder));
+        }
+        filled
+    }
+
+    fn fill_folder(&mut self, topic_id: TopicId) -> Result<(), LogError> {
+        let disk = &self.place.disk;
+        let file = disk.open(&self.place.folder.join(names::PARTITION_METADATA), Open::CreateNew);
         let file = no_space_apart(file, "create partition.metadata")?;
         let text = checkpoint::partition_metadata_text(topic_id);
         no_space_apart(file.write_all_at(&[IoSlice::new(text.as_bytes())], 0), "write partition.metadata")?;
-        let (active, _closed) = no_space_apart(new_segment(&place, Offset::ZERO, &config), "create segment")?;
-        let start = Start { segments: vec![active], end: Offset::ZERO, log_start: Offset::ZERO, ..Start::default() };
-        let mut log = Log::assemble(place, config, start, now);
-        log.identity_unsynced = Some(topic_id);
-        log.active_unsynced = true;
-        log.parent_changed = true;
-        log.folder_changed = true;
-        log.changed = true;
-        Ok(log)
+        no_space_apart(disk.open(&self.active.path(FileKind::Log), Open::CreateNew), "create segment")?;
+        self.unmade = None;
+        self.identity_unsynced = Some(topic_id);
+        self.active_unsynced = true;
+        self.parent_changed = true;
+        self.folder_changed = true;
+        self.changed = true;
+        Ok(())
     }
 
     /// Opens the log in a folder. See `recovery`.
@@ -174,6 +215,7 @@ impl Log {
             parent_changed: false,
             ticket_is_out: false,
             changed: false,
+            unmade: None,
         }
     }
 
@@ -232,14 +274,15 @@ impl Log {
 
     /// True if something is not durable: a `begin_sync` would give a ticket.
     pub fn needs_sync(&self) -> bool {
-        self.active_unsynced
+        let something = self.active_unsynced
             || !self.rolled_files.is_empty()
             || !self.seals.is_empty()
             || self.epochs_unwritten
             || self.identity_unsynced.is_some()
             || self.folder_changed
             || self.parent_changed
-            || self.aborted_unwritten() > 0
+            || self.aborted_unwritten() > 0;
+        something && self.is_made()
     }
 
     /// True if a reply waits for a sync: some batch must be durable before it may be acknowledged.
@@ -501,9 +544,12 @@ struct Start {
 
 fn new_segment(place: &Arc<Place>, base: Offset, config: &LogConfig) -> io::Result<(Arc<Segment>, Arc<dyn DiskFile>)> {
     let file = place.disk.open(&place.path(base, FileKind::Log), Open::CreateNew)?;
+    Ok((empty_segment(place, base, config), file))
+}
+
+fn empty_segment(place: &Arc<Place>, base: Offset, config: &LogConfig) -> Arc<Segment> {
     let extent = Extent { base, end: base, length: 0 };
-    let segment = Segment::building(place, extent, config.index_interval_bytes, Building::default());
-    Ok((Arc::new(segment), file))
+    Arc::new(Segment::building(place, extent, config.index_interval_bytes, Building::default()))
 }
 
 fn no_space_apart<T>(result: io::Result<T>, doing: &'static str) -> Result<T, LogError> {

@@ -1,8 +1,8 @@
 //! Which topics and partitions exist: the metadata image made real as logs in the data directory.
 //!
 //! A new topic is folders first and a durable metadata record second, a deletion the other way round: what the metadata says
-//! exists has a place, and what a crash leaves beside it is set aside at the next start. Changes are serialised; look-ups are
-//! not disturbed by them.
+//! exists has a place, and what a crash leaves beside it is set aside at the next start. Only the broker's own topics get theirs
+//! when they are written to: what has no folder begins empty. Changes are serialised; look-ups are not disturbed by them.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -378,7 +378,7 @@ impl Registry {
     }
 
     fn undo(&self, made: Vec<Made>) {
-        for Made { folder, log, .. } in made {
+        for Made { folder, log, .. } in made.into_iter().filter(|made| made.log.is_made()) {
             drop(log);
             if let Err(error) = self.disk.remove_folder(&folder) {
                 tracing::warn!(folder = %folder.display(), %error, "remove folder of a topic that was not made");
@@ -401,14 +401,24 @@ impl Registry {
         if self.disk.list(folder).is_ok() {
             self.set_aside(folder, random);
         }
-        let config = Arc::clone(&topic.config().load().log);
-        let made = Log::create(Arc::clone(&self.disk), folder, topic.id(), config, self.shared.clock.wall());
+        let made = self.new_log(topic, folder);
         let begun = made.and_then(|mut log| log.begin_epoch(FIRST_LEADER_EPOCH).map(|()| log));
         if begun.is_err() && self.disk.list(folder).is_ok() {
             // Half made: nothing was ever in it.
             drop(self.disk.remove_folder(folder));
         }
         Ok(begun?)
+    }
+
+    /// The log of a new partition. Those of the broker's own topics have no folder until they are used.
+    fn new_log(&self, topic: &Topic, folder: &Path) -> Result<Log, LogError> {
+        let (disk, config) = (Arc::clone(&self.disk), Arc::clone(&topic.config().load().log));
+        let (id, now) = (topic.id(), self.shared.clock.wall());
+        if topic.is_internal() {
+            Ok(Log::create_when_used(disk, folder, id, config, now))
+        } else {
+            Log::create(disk, folder, id, config, now)
+        }
     }
 
     /// Deletes topics, in one batch of metadata. On return they are gone from it, durably; their folders are renamed and removed
@@ -462,6 +472,9 @@ impl Registry {
         let mut renamed = Vec::new();
         for partition in topic.partitions().iter() {
             partition.delete();
+            if !partition.with_log(|log| log.is_made()) {
+                continue;
+            }
             let folder = self.data_dir.join(names::partition_folder(topic.name(), partition.index()));
             let unique = u128::from_be_bytes(random());
             let target = self.data_dir.join(names::deleted_folder(topic.name(), partition.index(), unique));

@@ -8,6 +8,7 @@ mod api_versions;
 mod command;
 mod consumer_group_describe;
 mod consumer_group_heartbeat;
+mod coordinator;
 mod create_partitions;
 mod create_topics;
 mod delete_groups;

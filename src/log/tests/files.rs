@@ -63,3 +63,42 @@ fn a_file_that_is_closed_is_not_opened_again_once_its_folder_is_left() {
     log.leave_folder();
     assert!(matches!(log.reader().read(Offset(0), Upper::End, 1000, true), Err(ReadError::Io(_))));
 }
+
+#[test]
+fn a_log_that_is_made_when_used_leaves_nothing_until_then() {
+    let bench = Bench::new(LogConfig::default());
+    let config = Arc::new(bench.config.clone());
+    let mut log = Log::create_when_used(RealDisk::shared(), &bench.folder, TopicId::METADATA_TOPIC, config, NOW);
+    log.begin_epoch(LeaderEpoch(0)).expect("an epoch");
+    let read = log.reader().read(Offset(0), Upper::HighWatermark, 1 << 20, true).expect("empty");
+    assert_eq!((read.end, log.needs_sync(), log.is_made()), (Offset(0), false, false));
+    log.sync_now().expect("nothing to sync");
+    log.close().expect("nothing to close");
+    assert!(!bench.folder.exists());
+
+    log.append(&batch(NOW.0, 2, 100), &how(Acknowledge::Durable)).expect("appended");
+    assert_eq!((log.high_watermark(), log.is_made()), (Offset(0), true), "not durable yet");
+    log.sync_now().expect("synced");
+    assert_eq!(log.high_watermark(), Offset(2));
+    log.close().expect("closed");
+    let (log, recovered) = bench.open(true, Offset(2));
+    assert_eq!((log.end(), recovered.scanned_bytes), (Offset(2), 0));
+    assert_eq!(read_all(log.reader(), 1 << 20).len(), 1);
+}
+
+#[test]
+fn a_log_that_could_not_be_made_is_made_by_a_later_append() {
+    for step in 0..4 {
+        let disk = FaultDisk::new().with_folder(Path::new("/data"));
+        let folder = Path::new("/data/topic-0");
+        let config = Arc::new(LogConfig::default());
+        let mut log = Log::create_when_used(disk.shared(), folder, TopicId::METADATA_TOPIC, config, NOW);
+        disk.fail_at(disk.operations() + step, Fault::NoSpace);
+        let refused = log.append(&batch(NOW.0, 2, 100), &written());
+        assert!(matches!(refused, Err(LogError::NoSpace)), "step {step}: {refused:?}");
+        assert!(!log.is_made() && log.end() == Offset(0), "step {step}");
+        log.append(&batch(NOW.0, 2, 100), &written()).expect("appended");
+        log.sync_now().expect("synced");
+        assert_eq!(log.durable_end(), Offset(2), "step {step}");
+    }
+}

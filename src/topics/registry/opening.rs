@@ -182,13 +182,15 @@ impl Registry {
         is_clean: bool,
     ) -> Result<(Log, Option<Recovered>), LogError> {
         let folder = self.data_dir.join(names::partition_folder(job.topic.name(), job.index));
+        let key = (job.topic.name().clone(), job.index);
+        if !job.folder_exists {
+            if let Some(end) = checkpoints.recovery_points.get(&key).filter(|end| **end > Offset::ZERO) {
+                tracing::warn!(folder = %folder.display(), end = end.0, "the folder is gone: the partition begins empty");
+            }
+            return Ok((self.new_log(&job.topic, &folder)?, None));
+        }
         let config = Arc::clone(&job.topic.config().load().log);
         let now = self.shared.clock.wall();
-        if !job.folder_exists {
-            let log = Log::create(Arc::clone(&self.disk), &folder, job.topic.id(), config, now)?;
-            return Ok((log, None));
-        }
-        let key = (job.topic.name().clone(), job.index);
         let options = OpenOptions {
             config,
             topic_id: Some(job.topic.id()),
