@@ -1,4 +1,5 @@
 //! What std lacks. Imports nothing of ours.
+pub mod abort;
 pub mod clock;
 pub mod disk;
 pub mod ids;

@@ -4,7 +4,9 @@
 //! so a heartbeat costs no hop to another task. No input waits for another's sync: each answer waits for the log to be durable
 //! up to where it ended when the answer was computed, so that nothing that was shown can vanish.
 //!
-//! If an append fails the machine is dropped, who waits gets `NotCoordinator`, and the next input loads it again.
+//! If an append fails the machine is dropped, who waits gets `NotCoordinator`, and the next input loads it again. A panic while a
+//! machine decides or is changed ends the process: half of a change must not be served, and the next start reads the log. One
+//! while the log is being read is told in the log: that partition's groups are not served.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,6 +17,7 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, oneshot};
 
 use super::machine::{At, Context, Effects, Input, Machine, Marker, Ticket, Topics};
+use crate::base::abort::AbortOnPanic;
 use crate::base::clock::{Clock, Monotonic, WallMs};
 use crate::base::ids::{Offset, ProducerEpoch, ProducerId, Sequence};
 use crate::base::limits::BATCH_HEADER_BYTES;
@@ -288,6 +291,7 @@ impl<M: Machine> Shell<M> {
         own: Option<Ticket>,
         decide: impl FnOnce(&mut M, &mut Context<'_>) -> Effects<M::Record, M::Reply, M::Command>,
     ) -> Result<(Option<M::Reply>, Offset), Lost> {
+        let _whole = AbortOnPanic;
         let clock = &self.surroundings.clock;
         let mut random = self.surroundings.random;
         let mut context = Context {

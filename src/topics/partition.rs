@@ -15,6 +15,7 @@ use super::config::{Durability, TopicConfig};
 use super::internal::is_internal;
 use super::syncs::{SyncPool, Syncable};
 use super::waiters::Waiters;
+use crate::base::abort::AbortOnPanic;
 use crate::base::clock::{Clock, Monotonic, WallMs};
 use crate::base::ids::{LeaderEpoch, Offset, PartitionIndex, TopicName};
 use crate::base::limits;
@@ -419,19 +420,6 @@ impl Partition {
                 tracing::warn!(topic = %self.topic, partition = self.index.0, "no space left for appends");
             }
             _ => {}
-        }
-    }
-}
-
-/// Ends the process if a panic unwinds past it: a log whose change was cut short must not be served (its lock would be free
-/// again), and a sync that never ends would hold up its producers for ever.
-pub(super) struct AbortOnPanic;
-
-impl Drop for AbortOnPanic {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            tracing::error!("a panic in the storage: the broker ends, the next start recovers");
-            std::process::abort();
         }
     }
 }

@@ -16,9 +16,10 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, watch};
 
 use super::budget::Budget;
-use super::partition::{AbortOnPanic, DirtyList, Partition, Seldom, Shared};
+use super::partition::{DirtyList, Partition, Seldom, Shared};
 use super::syncs::SyncPool;
 use super::topic::Topic;
+use crate::base::abort::AbortOnPanic;
 use crate::base::clock::Clock;
 use crate::base::disk::{Disk, Space};
 use crate::base::ids::{LeaderEpoch, PartitionIndex, ProducerId, TopicId, TopicName, Uuid};

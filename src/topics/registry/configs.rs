@@ -6,12 +6,12 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::{Registry, TopicError, aside};
+use crate::base::abort::AbortOnPanic;
 use crate::meta::Image;
 use crate::meta::image::{Resource, ResourceKind};
 use crate::meta::record::Record;
 use crate::settings::{Dynamic, Overrides};
 use crate::topics::config::TopicConfig;
-use crate::topics::partition::AbortOnPanic;
 
 impl Registry {
     /// Asks for records with the image that they will be applied to, and makes them durable. On return every topic and log works by
