@@ -110,7 +110,7 @@ impl Groups {
         let shells: Vec<_> = self.shells.lock().values().cloned().collect();
         for shell in shells {
             if !deleted.is_empty() {
-                // Nobody waits for the answer. A machine that is still loading is not told: its offsets stay until they expire.
+                // Nobody waits for the answer. A machine that is still loading looks for itself when it has loaded.
                 drop(shell.call(Event::TopicsDeleted(deleted.clone())));
             }
             shell.topics_changed();

@@ -70,6 +70,8 @@ pub struct GroupMachine {
     loading: bool,
     /// Topics whose offsets are still to be deleted.
     gone: Vec<(TopicId, TopicName)>,
+    /// So are those of all topics that are not there: some may have been deleted while the log was not read.
+    gone_unseen: bool,
     /// Classic groups that consumer groups became: kept as soon as their record is replayed.
     converted: HashMap<GroupId, ClassicGroup>,
 }
@@ -84,6 +86,7 @@ impl GroupMachine {
             timers: Timers::default(),
             loading: true,
             gone: Vec::new(),
+            gone_unseen: false,
             converted: HashMap::new(),
         }
     }
@@ -568,11 +571,16 @@ impl GroupMachine {
 
     /// Tombstones for the offsets of deleted topics, some at a time.
     fn forget_topics(&mut self, context: &Context<'_>) -> GroupEffects {
-        let is_gone = |name: &str, id: TopicId| {
-            let of = |(gone, gone_name): &(TopicId, TopicName)| {
-                if id.is_zero() { gone_name.as_str() == name } else { *gone == id }
-            };
-            self.gone.iter().any(of)
+        let is_gone = |name: &str| {
+            let deleted = self.gone.iter().filter(|(_, deleted)| deleted.as_str() == name);
+            let deleted: Vec<TopicId> = deleted.map(|(id, _)| *id).collect();
+            let now = context.topics.by_name(name).map(|(id, _)| id);
+            let (told, unseen) = (!deleted.is_empty(), self.gone_unseen);
+            // A commit without an id is of whatever has the name.
+            move |id: TopicId| {
+                let was_told = if id.is_zero() { told } else { deleted.contains(&id) };
+                was_told || unseen && now.is_none_or(|now| !id.is_zero() && id != now)
+            }
         };
         let mut records = self.offsets.delete_topics(is_gone);
         if records.len() > RECORDS_MAX {
@@ -580,6 +588,7 @@ impl GroupMachine {
             self.timers.set(Timer::Gone, context.monotonic);
         } else {
             self.gone.clear();
+            self.gone_unseen = false;
         }
         GroupEffects { records, ..GroupEffects::default() }
     }
@@ -643,6 +652,10 @@ impl Machine for GroupMachine {
         }
         let interval = Duration::from_millis(u64::try_from(self.settings.offsets_check_interval_ms).unwrap_or(1));
         self.timers.set(Timer::Expiry, Monotonic(context.monotonic.0.saturating_add(interval)));
+        if self.offsets.group_count() > 0 {
+            self.gone_unseen = true;
+            self.timers.set(Timer::Gone, context.monotonic);
+        }
         effects
     }
 

@@ -269,13 +269,14 @@ impl Offsets {
         gone.into_iter().map(|(topic, partition)| tombstone(group, topic, partition)).collect()
     }
 
-    /// Tombstones for everything that was committed for topics that no longer exist. `is_gone` is asked with a topic's name
-    /// and the id that a commit was for, which may be zero.
-    pub fn delete_topics(&self, is_gone: impl Fn(&str, TopicId) -> bool) -> Vec<Record> {
+    /// Tombstones for everything that was committed for topics that are gone. `is_gone` is given the name of a topic, and what it
+    /// returns the ids that commits were for, which may be zero.
+    pub fn delete_topics<F: Fn(TopicId) -> bool>(&self, is_gone: impl Fn(&str) -> F) -> Vec<Record> {
         let mut records = Vec::new();
         for (group, topics) in &self.groups {
             for (topic, partitions) in topics {
-                let gone = partitions.iter().filter(|(_, committed)| is_gone(topic, committed.topic_id));
+                let is_gone = is_gone(topic);
+                let gone = partitions.iter().filter(|(_, committed)| is_gone(committed.topic_id));
                 records.extend(gone.map(|(partition, _)| tombstone(group, topic, *partition)));
             }
         }

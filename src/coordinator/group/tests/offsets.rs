@@ -119,6 +119,35 @@ fn a_deleted_topic_takes_its_offsets_along() {
     assert_eq!(committed(&mut rig, "g"), [("u".to_owned(), 0, 8)]);
 }
 
+/// A topic that was deleted while the log was being read used to keep its offsets until they expired.
+#[test]
+fn offsets_of_topics_that_are_not_there_go_after_a_start() {
+    let mut rig = Rig::new();
+    let id = rig.topic("kept", 1);
+    rig.topic("made-again", 1);
+    let of = |topic: &str, id: TopicId, offset: i64| {
+        let mut commit = commit("g", "", -1, topic, 0, offset);
+        commit.topics[0].0.id = id;
+        commit
+    };
+    for (topic, id, offset) in [
+        ("kept", id, 1),
+        ("made-again", Uuid([99; 16]), 2),
+        ("gone", Uuid([98; 16]), 3),
+        ("gone-and-nameless", Uuid::default(), 4),
+    ] {
+        outcome(&mut rig, of(topic, id, offset)).expect("committed");
+    }
+    let nameless = OffsetCommit { group: "h".to_owned(), ..of("kept", Uuid::default(), 5) };
+    outcome(&mut rig, nameless).expect("committed");
+    rig.restart();
+    rig.pass(1);
+    assert_eq!(committed(&mut rig, "g"), [("kept".to_owned(), 0, 1)]);
+    assert_eq!(committed(&mut rig, "h"), [("kept".to_owned(), 0, 5)]);
+    rig.restart();
+    assert_eq!(committed(&mut rig, "g"), [("kept".to_owned(), 0, 1)], "there are tombstones for the others");
+}
+
 #[test]
 fn offsets_of_a_topic_that_is_read_are_not_deleted() {
     let mut rig = Rig::new();
