@@ -46,6 +46,8 @@ const GOALS: &[Goal] = &[
     goal("produce-tiny-8x16", "broker CPU us/request", OS, &[Times(CEILING, 2.0), Times(KAFKA, 0.2)]),
     goal("produce-compressed-lz4", "broker CPU s/GB", OS, &[Times(KAFKA, 0.333)]),
     goal("produce-compressed-zstd", "broker CPU s/GB", OS, &[Times(KAFKA, 0.333)]),
+    goal("produce-passed-lz4", "broker CPU s/GB", OS, &[Times(KAFKA, 0.333)]),
+    goal("produce-passed-zstd", "broker CPU s/GB", OS, &[Times(KAFKA, 0.333)]),
     goal("fetch-hot-1m", "broker CPU s/GB", OS, &[Times(CEILING, 1.4), Times(KAFKA, 0.333)]),
     goal("fetch-hot-10m", "broker CPU s/GB", OS, &[Times(CEILING, 1.4), Times(KAFKA, 0.333)]),
     goal("produce-durable", "MB/s", DEFAULT, &[AtLeastTimes(OS, 0.85)]),

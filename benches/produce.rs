@@ -24,6 +24,8 @@ pub struct Produce {
     pub acks: i16,
     unit: Unit,
     codec: Codec,
+    /// Klamm's topic has `compressed.validation=header`.
+    unread: bool,
     /// Bytes of requests in all, before scaling.
     pub volume: u64,
 }
@@ -54,6 +56,7 @@ pub fn workloads() -> Vec<Workload> {
         acks: 1,
         unit: Unit::Gigabyte,
         codec: Codec::None,
+        unread: false,
         volume: 1_000_000_000,
     };
     let default = Produce { batch_bytes: 16_384, partitions: 16, unit: Unit::Request, volume: 500_000_000, ..bulk };
@@ -95,6 +98,16 @@ pub fn workloads() -> Vec<Workload> {
             "produce-compressed-zstd",
             "1 KiB records of text, 1 MB of them a zstd batch, 1 partition, 5 in flight",
             Produce { codec: Codec::Zstd, volume: 300_000_000, ..lz4 },
+        ),
+        produce(
+            "produce-passed-lz4",
+            "`produce-compressed-lz4`, for Klamm with `compressed.validation=header`",
+            Produce { unread: true, ..lz4 },
+        ),
+        produce(
+            "produce-passed-zstd",
+            "`produce-compressed-zstd`, for Klamm with `compressed.validation=header`",
+            Produce { codec: Codec::Zstd, unread: true, volume: 300_000_000, ..lz4 },
         ),
     ]
     .into_iter()
@@ -141,8 +154,12 @@ impl Produce {
     /// Creates the topic: what one connection sends, for each.
     fn rings(&self, broker: &Broker, batch: &[u8]) -> Fallible<Vec<Ring>> {
         // What Klamm does by its durability.mode, Kafka does if the topic is told to.
-        let flush: &[(&str, &str)] = if broker.is_jvm && self.acks == -1 { &[("flush.messages", "1")] } else { &[] };
-        let topic = create_topic(broker, self.partitions * self.connections, flush)?;
+        let configs: &[(&str, &str)] = match broker.is_jvm {
+            true if self.acks == -1 => &[("flush.messages", "1")],
+            false if self.unread => &[("compressed.validation", "header")],
+            _ => &[],
+        };
+        let topic = create_topic(broker, self.partitions * self.connections, configs)?;
         let ring = |at: usize| {
             let first = (at * self.partitions) as i32;
             Ring::new(&topic, first..first + self.partitions as i32, self.acks, self.depth.min(16), batch)
