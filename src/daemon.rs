@@ -124,7 +124,10 @@ impl Daemon {
             reserve: Arc::clone(&reserve),
             sync_threads,
         };
-        let (registry, opened) = Registry::open(options, is_clean, threads)?;
+        // A recovery waits for the disk more than it reads, and the disk merges what waits together.
+        let opening_threads =
+            if is_clean { threads } else { threads.max(recovery_threads(sync_threads, open_files_max)) };
+        let (registry, opened) = Registry::open(options, is_clean, opening_threads)?;
         say_opened(&opened, is_clean);
         let groups = Arc::new(Groups::new(Arc::clone(&registry), Arc::clone(&settings), Arc::clone(&clock)));
         let owners = Owners { registry, groups };
@@ -189,6 +192,11 @@ impl Daemon {
         });
         closing.await.unwrap_or(false)
     }
+}
+
+/// As many logs are recovered at once as are synced at once, if the files that each has open meanwhile may be.
+fn recovery_threads(sync_threads: usize, open_files_max: u64) -> usize {
+    sync_threads.min(usize::try_from(open_files_max / limits::FILES_OF_A_RECOVERY).unwrap_or(usize::MAX))
 }
 
 fn mark_clean(disk: &dyn Disk, directory: &Path, broker_epoch: i64) -> bool {

@@ -224,6 +224,7 @@ impl House {
                 recovery_point: if clean { end } else { Offset(0) },
                 log_start: Offset(0),
                 strict: true,
+                named: false,
                 now: NOW,
             };
             let (log, recovered) =

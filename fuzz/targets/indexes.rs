@@ -100,6 +100,7 @@ impl Original {
             recovery_point: if flags & 2 != 0 { self.end } else { Offset(0) },
             log_start: Offset(0),
             strict: true,
+            named: false,
             now: WallMs(START),
         };
         let shared = disk.shared();

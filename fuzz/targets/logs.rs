@@ -54,6 +54,7 @@ pub fn run(bytes: &[u8]) {
         recovery_point: Offset(i64::from(point)),
         log_start: Offset(i64::from(start)),
         strict: is(0x04),
+        named: false,
         now: NOW,
     };
     if let Some((log, recovered)) = open(&disk, &options, bytes.len()) {
@@ -188,6 +189,7 @@ fn check_again(disk: &FaultDisk, mut log: Log, options: &OpenOptions, recovered:
         recovery_point: log.recovery_point(),
         log_start: log.log_start(),
         strict: true,
+        named: false,
         now: NOW,
     };
     let (mut again, _) = Log::open(stopped.shared(), Path::new(FOLDER), &clean).expect("a closed log opens");

@@ -99,6 +99,10 @@ pub const WARM_SEGMENTS_MAX: usize = 1024;
 pub const ACTIVE_FILES_OF_LIMIT: u64 = 2;
 pub const WARM_FILES_OF_LIMIT: u64 = 8;
 
+/// One log in so many files that the process may open is recovered at a time: each has three open meanwhile, and active segments
+/// have theirs besides.
+pub const FILES_OF_A_RECOVERY: u64 = 32;
+
 /// Active segments with an open file in a process that did not say what it may open: tests.
 pub const ACTIVE_FILES_DEFAULT: usize = 512;
 

@@ -61,8 +61,8 @@ use error::Doing;
 use flush::Visibility;
 use names::FileKind;
 use producers::{ProducerView, Producers};
-use segment::{Building, Extent, Place, Segment, write_beside};
-use sync::{Seal, TxnBytes};
+use segment::{Building, Extent, Place, Segment};
+use sync::{Seal, TxnBytes, write_beside};
 
 /// The writer's half of one partition's log. One caller at a time.
 pub struct Log {

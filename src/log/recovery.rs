@@ -23,8 +23,11 @@ use super::listing::Listing;
 use super::names::{self, FileKind};
 use super::producers::Producers;
 use super::segment::{Building, Extent, Place, Segment, Unloadable, check_ends};
+use super::sync::keep_or_write;
 use super::walk::{Found, Walk, WalkError};
-use super::{Log, Start, checkpoint, contents, new_segment, offset_index, sync, time_index, txn_index};
+use super::{
+    Log, Start, checkpoint, contents, new_segment, no_space_apart, offset_index, open_files, time_index, txn_index,
+};
 use crate::base::clock::WallMs;
 use crate::base::disk::{Disk, DiskFile, Open};
 use crate::base::ids::{Offset, TopicId};
@@ -48,6 +51,8 @@ pub struct OpenOptions {
     pub log_start: Offset,
     /// Refuse to cut bytes rather than quarantine them.
     pub strict: bool,
+    /// The folder's own name is durable: the folder that holds it was synced since the process began.
+    pub named: bool,
     pub now: WallMs,
 }
 
@@ -119,9 +124,15 @@ fn remove_if_there(place: &Place, base: Offset, kind: FileKind) -> Result<(), Lo
 /// A segment as it was found, before it is part of a log.
 struct Scanned {
     extent: Extent,
-    building: Building,
-    /// The producers at its end, and the base of the next segment.
-    snapshot: Option<(Offset, Vec<u8>)>,
+    has_aborted: bool,
+    /// `None` if it was sealed: it and its indexes are durable.
+    building: Option<Building>,
+}
+
+impl Scanned {
+    fn open(extent: Extent, building: Building) -> Scanned {
+        Scanned { extent, has_aborted: !building.aborted.is_empty(), building: Some(building) }
+    }
 }
 
 /// The indexes of the last segment, and from where on its batches are still to be noted in them.
@@ -153,6 +164,8 @@ struct Recovery<'a> {
     producers_from: Offset,
     epochs: Epochs,
     epochs_changed: bool,
+    /// Some segment was sealed.
+    sealed: bool,
     report: Recovered,
 }
 
@@ -168,6 +181,7 @@ impl<'a> Recovery<'a> {
             producers_from: Offset::ZERO,
             epochs: Epochs::of(epochs.unwrap_or_default()),
             epochs_changed: false,
+            sealed: false,
             report: Recovered::default(),
         })
     }
@@ -252,7 +266,7 @@ impl<'a> Recovery<'a> {
         if self.producers_from < end {
             self.replay(end, index + 1)?;
         }
-        Ok((vec![Scanned { extent, building, snapshot: None }], bad))
+        Ok((vec![Scanned::open(extent, building)], bad))
     }
 
     /// The indexes of the last segment as they are in its files, if they can be its own; else built from its headers.
@@ -303,12 +317,18 @@ impl<'a> Recovery<'a> {
         Ok(Tail { building, position, end })
     }
 
-    /// Without the clean-stop mark: everything from a segment on.
+    /// Without the clean-stop mark: everything from a segment on. Each but the last is sealed once it is read, so that neither
+    /// open files nor memory grow with their number.
     fn scan_from(&mut self, first: usize) -> Result<(Vec<Scanned>, Option<Bad>), LogError> {
         let mut result = Vec::new();
         for index in first..self.listing.segments.len() {
-            let (scanned, bad) = self.scan_segment(index)?;
-            result.push(scanned);
+            let (file, length) = self.open_segment(index)?;
+            let (extent, building, bad) = self.scan_segment(index, &*file, length)?;
+            let next = self.listing.segments.get(index + 1).map(|next| next.base);
+            match next.filter(|_| bad.is_none()) {
+                Some(next) => result.push(self.seal(&*file, extent, building, next)?),
+                None => result.push(Scanned::open(extent, building)),
+            }
             if bad.is_some() {
                 return Ok((result, bad));
             }
@@ -316,12 +336,16 @@ impl<'a> Recovery<'a> {
         Ok((result, None))
     }
 
-    fn scan_segment(&mut self, index: usize) -> Result<(Scanned, Option<Bad>), LogError> {
+    fn scan_segment(
+        &mut self,
+        index: usize,
+        file: &dyn DiskFile,
+        length: u64,
+    ) -> Result<(Extent, Building, Option<Bad>), LogError> {
         let base = self.listing.segments[index].base;
-        let (file, length) = self.open_segment(index)?;
         self.report.scanned_bytes += length;
         let mut building = Building::default();
-        let mut walk = Walk::whole(&*file, 0, length);
+        let mut walk = Walk::whole(file, 0, length);
         let mut extent = Extent { base, end: base, length: 0 };
         let bad = loop {
             let found = match walk.next_batch() {
@@ -333,16 +357,40 @@ impl<'a> Recovery<'a> {
             if let Some(reason) = self.fault(index, &extent, &found, &mut walk)? {
                 break Some((found.position, reason.to_owned()));
             }
-            let aborted = self.take_in(&*file, &found)?;
+            let aborted = self.take_in(file, &found)?;
             building.note(base, found.position, &found.header, self.options.config.index_interval_bytes);
             building.aborted.extend(aborted);
             extent = Extent { base, end: found.header.next_offset(), length: found.end() };
         };
         let bad = bad.or_else(|| self.gap_behind(index, &extent));
         let bad = bad.map(|(position, reason)| Bad { index, position, offset: extent.end, reason });
-        let next = self.listing.segments.get(index + 1);
-        let snapshot = next.map(|next| (next.base, self.producers.snapshot()));
-        Ok((Scanned { extent, building, snapshot }, bad))
+        Ok((extent, building, bad))
+    }
+
+    /// Makes a whole segment durable, which may be in the page cache only, and then what is derived from it. Its transaction index
+    /// is put in place of the old one, never taken away before: a crash in between would show aborted records.
+    fn seal(
+        &mut self,
+        file: &dyn DiskFile,
+        extent: Extent,
+        building: Building,
+        next: Offset,
+    ) -> Result<Scanned, LogError> {
+        file.sync().doing("sync segment")?;
+        let has_aborted = !building.aborted.is_empty();
+        if !has_aborted && self.listing.has_txn_index(extent.base) {
+            self.remove_if_there(extent.base, FileKind::TxnIndex)?;
+        }
+        let segment = Segment::building(&self.place, extent, self.options.config.index_interval_bytes, building);
+        no_space_apart(segment.write_indexes(), "write indexes")?;
+        let path = self.place.path(next, FileKind::Snapshot);
+        let written = keep_or_write(&*self.place.disk, &path, &self.producers.snapshot());
+        no_space_apart(written, "write producer snapshot")?;
+        if let Err(at) = self.listing.snapshots.binary_search(&next) {
+            self.listing.snapshots.insert(at, next);
+        }
+        self.sealed = true;
+        Ok(Scanned { extent, has_aborted, building: None })
     }
 
     /// A segment can lose its end at a batch's bound: no bad batch shows it, but the next segment does.
@@ -394,7 +442,7 @@ impl<'a> Recovery<'a> {
 
     fn open_segment(&self, index: usize) -> Result<(Arc<dyn DiskFile>, u64), LogError> {
         let path = self.place.path(self.listing.segments[index].base, FileKind::Log);
-        let file = self.place.disk.open(&path, Open::Write).doing("open segment")?;
+        let file = open_files::patiently(|| self.place.disk.open(&path, Open::Write)).doing("open segment")?;
         let length = file.length().doing("look at segment")?;
         Ok((file, length))
     }
@@ -583,18 +631,13 @@ impl<'a> Recovery<'a> {
         let repaired = !self.trusted || self.report.cut_at.is_some();
         let stop_snapshot = if corrupt_at.is_none() { self.remove_stray_snapshots(end)? } else { None };
         let mut segments = self.cold_segments(first)?;
-        let mut seals = Vec::new();
-        let count = scanned.len();
-        for (index, found) in scanned.into_iter().enumerate() {
-            let segment =
-                Segment::building(&self.place, found.extent, options.config.index_interval_bytes, found.building);
-            let segment = Arc::new(segment);
-            if let Some(snapshot) = found.snapshot.filter(|_| index + 1 < count) {
-                segment.seal();
-                seals.push(sync::Seal { segment: segment.clone(), snapshot: Arc::new(snapshot), trim: None });
-            }
-            segments.push(segment);
-        }
+        let interval = options.config.index_interval_bytes;
+        segments.extend(scanned.into_iter().map(|found| {
+            Arc::new(match found.building {
+                Some(building) => Segment::building(&self.place, found.extent, interval, building),
+                None => Segment::cold(&self.place, found.extent, interval, found.has_aborted),
+            })
+        }));
         self.epochs_changed |= self.epochs.cut_end(end);
         let (producers, epochs) = (std::mem::take(&mut self.producers), std::mem::take(&mut self.epochs));
         let start = Start { segments, end, log_start, producers, epochs, corrupt_at };
@@ -608,24 +651,19 @@ impl<'a> Recovery<'a> {
         }
         log.aborted_written = log.active.with_building(|building| building.aborted.len()).unwrap_or(0);
         if repaired {
-            self.make_durable(&mut log, seals)?;
+            self.make_durable(&mut log)?;
         }
         Ok((log, self.report))
     }
 
     /// What was scanned may be in the page cache only; what was built again is written anew.
-    fn make_durable(&self, log: &mut Log, seals: Vec<sync::Seal>) -> Result<(), LogError> {
+    fn make_durable(&self, log: &mut Log) -> Result<(), LogError> {
         let point = self.options.recovery_point;
-        for base in seals.iter().map(|seal| seal.segment.base()).chain([log.active.base()]) {
-            if self.listing.has_txn_index(base) {
-                self.remove_if_there(base, FileKind::TxnIndex)?;
-            }
+        if self.listing.has_txn_index(log.active.base()) {
+            // Found again by a scan, whatever happens: it is of the last segment.
+            self.remove_if_there(log.active.base(), FileKind::TxnIndex)?;
         }
-        for seal in &seals {
-            log.rolled_files.push(seal.segment.file().doing("open segment")?);
-        }
-        let anew = !seals.is_empty() || log.end() > point || log.epochs_unwritten || self.report.cut_at.is_some();
-        log.seals = seals;
+        let anew = self.sealed || log.end() > point || log.epochs_unwritten || self.report.cut_at.is_some();
         if log.active.length() >= RESERVE_FROM_BYTES {
             let trimmed = log.active.file().and_then(|file| file.set_length(log.active.length()));
             trimmed.doing("give back reserved space")?;
@@ -641,7 +679,7 @@ impl<'a> Recovery<'a> {
         }
         log.active_unsynced = names_unsure;
         log.folder_changed = names_unsure;
-        log.parent_changed = names_unsure;
+        log.parent_changed = names_unsure && !self.options.named;
         if anew {
             log.sync_now()?;
             info!(folder = %self.place.folder.display(), scanned_bytes = self.report.scanned_bytes, end = log.end().0, "log recovered");

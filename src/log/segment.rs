@@ -5,7 +5,7 @@
 //! batch it points at when used, and a wrong or missing one is built again from the log.
 
 use std::collections::VecDeque;
-use std::io::{self, IoSlice};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -17,11 +17,12 @@ use super::mapped::IndexBytes;
 use super::names::{self, FileKind};
 use super::offset_index::{self, OffsetEntry};
 use super::open_files::{self, Closed};
+use super::sync::{keep_or_write, write_beside};
 use super::time_index::{self, TimeEntry};
 use super::txn_index::{self, AbortedTxn};
 use super::walk::{Found, Walk, WalkError};
 use crate::base::disk::unsyncable::Unsyncable;
-use crate::base::disk::{Disk, DiskFile, Open, Residency, is_no_files, suffixed};
+use crate::base::disk::{Disk, DiskFile, Open, Residency, is_no_files};
 use crate::base::ids::Offset;
 use crate::base::limits::{BATCH_HEADER_BYTES, BATCHES_REMEMBERED_PER_SEGMENT, FILES_GIVEN_BACK};
 use crate::record::batch::BatchHeader;
@@ -437,7 +438,9 @@ impl Segment {
     }
 
     fn replace(&self, kind: FileKind, bytes: &[u8]) -> io::Result<()> {
-        write_beside(&*self.place.disk, &self.path(kind), bytes)
+        // Those that are checked when they are used need not be written twice.
+        let write = if kind == FileKind::TxnIndex { write_beside } else { keep_or_write };
+        write(&*self.place.disk, &self.path(kind), bytes)
     }
 
     // ---- from an offset to a position
@@ -774,15 +777,6 @@ pub fn check_ends(
         return wrong("time index's last entry is not of this segment");
     }
     Ok(())
-}
-
-/// Puts a small file in place, durably but for the folder: written beside, synced, renamed.
-pub fn write_beside(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let beside = suffixed(path, ".tmp");
-    let file = disk.open(&beside, Open::Truncate)?;
-    file.write_all_at(&[IoSlice::new(bytes)], 0)?;
-    file.sync()?;
-    disk.rename(&beside, path)
 }
 
 /// An offset as indexes hold it; `None` if it does not fit 31 bits.

@@ -4,13 +4,14 @@
 //! rolled segments, aborted transactions, leader epochs); then the folder's names.
 
 use std::io::{self, IoSlice};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::names::{self, FileKind};
-use super::segment::{Place, Segment, write_beside};
+use super::segment::{Place, Segment};
 use super::{checkpoint, open_files};
-use crate::base::disk::{DiskFile, Open, is_no_space, parent};
+use crate::base::disk::{Disk, DiskFile, Open, is_no_space, parent, suffixed};
 use crate::base::ids::{Offset, TopicId};
 
 /// A rolled segment whose indexes are not on the disk yet.
@@ -116,5 +117,22 @@ impl SyncTicket {
             write_beside(disk, &self.place.folder.join(names::LEADER_EPOCHS), epochs.as_bytes())?;
         }
         Ok(!self.seals.is_empty() || self.txn.is_some() || self.epochs.is_some())
+    }
+}
+
+/// Puts a small file in place, durably but for the folder: written beside, synced, renamed.
+pub(super) fn write_beside(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let beside = suffixed(path, ".tmp");
+    let file = disk.open(&beside, Open::Truncate)?;
+    file.write_all_at(&[IoSlice::new(bytes)], 0)?;
+    file.sync()?;
+    disk.rename(&beside, path)
+}
+
+/// The same, but a file that has these bytes already is only synced: for what is checked whenever it is used.
+pub(super) fn keep_or_write(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    match disk.read(path) {
+        Ok(there) if there == bytes => disk.open(path, Open::Write)?.sync(),
+        _ => write_beside(disk, path, bytes),
     }
 }

@@ -51,6 +51,7 @@ impl Bench {
             recovery_point,
             log_start: Offset::ZERO,
             strict: false,
+            named: false,
             now: NOW,
         }
     }

@@ -183,6 +183,7 @@ fn open_log(
         recovery_point: end,
         log_start: start,
         strict: false,
+        named: false,
         now,
     };
     let (log, _) = Log::open(disk.clone(), folder, &options)?;

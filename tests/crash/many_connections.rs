@@ -6,12 +6,14 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use klamm::base::disk::fault::Dice;
+use klamm::log::names;
 use klamm::wire::messages::metadata::MetadataRequest;
 use klamm::wire::{ErrorCode, frame};
 
 use crate::batches::{Sent, random_batch};
 use crate::process::{
-    Launch, Process, assert_there, call, create, produce, raise_open_files, read_all, receive, turn, until,
+    Launch, Process, assert_there, call, create, produce, produce_request, raise_open_files, read_all, receive, turn,
+    until,
 };
 
 const TOPIC: &str = "crowded";
@@ -198,7 +200,7 @@ fn a_flood_of_connections_leaves_the_data_path_its_files() {
 
 /// Segments that keep their files for readers used to be a thousand, however few files there may be.
 #[test]
-fn a_thousand_segments_are_read_with_256_files_amid_a_flood() {
+fn a_thousand_segments_are_read_with_256_files_amid_a_flood_and_after_a_kill() {
     let _turn = turn();
     let folder = tempfile::tempdir().expect("a temporary folder");
     let settings = ["log.roll.ms=1"];
@@ -228,8 +230,36 @@ fn a_thousand_segments_are_read_with_256_files_amid_a_flood() {
     assert!(broker.errors().is_empty(), "{:?}", broker.errors());
     broker.signal(rustix::process::Signal::TERM);
     assert_eq!(broker.wait(crate::process::PATIENCE), Some(0));
+    let mut again = launch().start();
+    worker.stream = again.connect();
+    assert_there(&read_all(&mut worker.stream, TOPIC, 0), &worker.acknowledged);
+    start_after_a_kill(&mut again, &mut worker, folder.path(), &launch);
+}
+
+/// Where nothing is known to be durable a start reads every segment, and used to keep the file of each.
+fn start_after_a_kill<'a>(broker: &mut Process, worker: &mut Worker, data: &Path, launch: &impl Fn() -> Launch<'a>) {
+    const PARTITIONS: i32 = 300;
+    assert_eq!(create(&mut worker.stream, "many", PARTITIONS), ErrorCode::NONE);
+    for partition in 0..PARTITIONS {
+        let sent = random_batch(&mut worker.dice, None, 0, 5);
+        let answer = call(&mut worker.stream, &produce_request("many", partition, &sent, 1), 11).expect("an answer");
+        assert_eq!(answer.responses[0].partition_responses[0].error_code, ErrorCode::NONE);
+    }
+    (0..50).for_each(|_| worker.produce(5));
+    broker.signal(rustix::process::Signal::KILL);
+    broker.wait(crate::process::PATIENCE);
+    std::fs::remove_file(data.join(names::RECOVERY_POINTS)).expect("a checkpoint of the stop before");
     let again = launch().start();
-    assert_there(&read_all(&mut again.connect(), TOPIC, 0), &worker.acknowledged);
+    println!("{} files after the start, ready in {} ms", again.files(), again.ready_ms());
+    let expected = format!("recovered={} strays=0 clean=false", PARTITIONS + 1);
+    assert!(again.opened().contains(&expected), "{}", again.opened());
+    assert!(again.files() < 256 - 32, "a reserve is left: {}", again.files());
+    let mut stream = again.connect();
+    assert_there(&read_all(&mut stream, TOPIC, 0), &worker.acknowledged);
+    for partition in 0..PARTITIONS {
+        assert!(!read_all(&mut stream, "many", partition).is_empty(), "partition {partition}");
+    }
+    assert!(again.errors().is_empty(), "{:?}", again.errors());
 }
 
 #[test]

@@ -78,6 +78,7 @@ pub fn start(disk: &Arc<dyn Disk>) -> Result<Option<Log>, LogError> {
         recovery_point,
         log_start,
         strict: false,
+        named: false,
         now,
     };
     Log::open(disk.clone(), &folder(), &options).map(|(log, _)| Some(log))

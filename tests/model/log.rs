@@ -264,6 +264,7 @@ impl Run {
             recovery_point: Offset(recovery_point),
             log_start: Offset(0),
             strict: false,
+            named: false,
             now: WallMs(1_700_000_000_000),
         };
         let (log, _) = Log::open(self.disk.shared(), &folder(), &options).expect("open");

@@ -80,6 +80,10 @@ impl Registry {
             registry.set_aside(folder, &mut registry.changes.lock());
         }
         let checkpoints = registry.read_checkpoints().map_err(doing("read checkpoints"))?;
+        if !is_clean {
+            // Once, and not by each of the logs that are recovered.
+            registry.disk.sync_folder(&registry.data_dir).map_err(doing("sync data directory"))?;
+        }
         let results = in_parallel(&jobs, threads, |job| registry.open_one(job, &checkpoints, is_clean));
         let mut by_topic: HashMap<_, Vec<Arc<Partition>>> = HashMap::new();
         for (job, result) in jobs.iter().zip(results) {
@@ -198,6 +202,7 @@ impl Registry {
             recovery_point: checkpoints.recovery_points.get(&key).copied().unwrap_or_default(),
             log_start: checkpoints.log_starts.get(&key).copied().unwrap_or_default(),
             strict: self.settings.string("recovery.mode") == "strict",
+            named: !is_clean,
             now,
         };
         let (log, recovered) = Log::open(Arc::clone(&self.disk), &folder, &options)?;
