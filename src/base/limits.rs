@@ -82,6 +82,9 @@ pub const FILES_RESERVED_MAX: u64 = 1024;
 /// Threads that do nothing but sync files.
 pub const SYNC_THREADS: usize = 16;
 
+/// Rolled segments of one log whose indexes are written while its next syncs go on; with more of them the syncs wait.
+pub const UNSEALED_SEGMENTS_MAX: usize = 16;
+
 /// Threads for everything else that blocks: recovery, cold reads, deletes.
 pub const BLOCKING_THREADS: usize = 4;
 
@@ -118,7 +121,7 @@ pub const BATCHES_REMEMBERED_PER_SEGMENT: usize = 32;
 /// A segment gets space ahead of its writes from this size on: small logs stay small.
 pub const RESERVE_FROM_BYTES: u64 = 1024 * 1024;
 
-/// Space reserved at once. Lost at most once per log by a kill, until its segment is closed.
+/// Space reserved at once, twice as much by a sync. Lost at most once per log by a kill, until its segment is closed.
 pub const RESERVE_STEP_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Room kept back on the disk for starts, stops and deletions while it is full: this part of the disk, and so many bytes at most.

@@ -4,13 +4,13 @@
 
 use std::io::{self, IoSlice};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::error::LogError;
 use super::flush::Acknowledge;
 use super::producers::{Check, out_of_order};
 use super::segment::{Segment, relative};
-use super::sync::Seal;
+use super::sync::{Reserve, Seal};
 use super::walk::Walk;
 use super::{Log, contents, new_segment};
 use crate::base::clock::WallMs;
@@ -145,6 +145,16 @@ impl Log {
         }
     }
 
+    /// Space that the next ticket is to ask for, so that no append has to: `reserve_ahead` is for who writes faster, or never syncs.
+    pub(super) fn reserve_due(&self, file: &Arc<dyn DiskFile>) -> Option<Reserve> {
+        let length = self.active.length();
+        let room = self.reserved.saturating_sub(length);
+        let to = (length + 2 * RESERVE_STEP_BYTES).min(u64::from(self.config.segment_bytes));
+        let due = length >= RESERVE_FROM_BYTES && room < RESERVE_STEP_BYTES && to > self.reserved;
+        let (base, file) = (self.active.base(), Arc::clone(file));
+        due.then(|| Reserve { base, file, to, refused: AtomicBool::new(false) })
+    }
+
     /// Asks for space before it is needed: appends of 16 to 256 KiB cost half. A hint; no space is no error here.
     fn reserve_ahead(&mut self, file: &dyn DiskFile, needed: u64) {
         if needed < RESERVE_FROM_BYTES || needed <= self.reserved {
@@ -258,7 +268,7 @@ impl Log {
             Ok(next) => next,
             Err(error) => return Err(self.write_refused("create segment", &error)),
         };
-        let trim = (self.reserved > 0).then(|| file.clone());
+        let trim = (self.reserved > 0 || self.reserving).then(|| file.clone());
         if self.active_unsynced {
             self.rolled_files.push(file);
         }

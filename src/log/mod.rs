@@ -6,7 +6,10 @@
 //! ```text
 //! append, append, ..      begin_sync -> ticket      ticket.run()       finish_sync(ticket, result)
 //! under the mutex         under the mutex           without it         under the mutex
+//!                         begin_derived -> ticket   ticket.run()       finish_derived(ticket, result)
 //! ```
+//! The second row may run at the same time as the next sync.
+//!
 //! Files and formats: `docs/FORMAT.md`. The visibility rule: `flush.rs`. What a start does: `recovery.rs`.
 
 pub mod append;
@@ -38,7 +41,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, IoSlice};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use arc_swap::ArcSwap;
 use parking_lot::RwLock;
@@ -50,7 +53,7 @@ pub use flush::Acknowledge;
 pub use read::{LogReader, Slice, TimestampOffset, Upper};
 pub use recovery::{OpenOptions, Recovered};
 pub use retention::Retention;
-pub use sync::SyncTicket;
+pub use sync::{DerivedTicket, SyncTicket};
 
 use crate::base::clock::WallMs;
 use crate::base::disk::{Disk, DiskFile, Open, is_no_space};
@@ -93,6 +96,11 @@ pub struct Log {
     folder_changed: bool,
     parent_changed: bool,
     ticket_is_out: bool,
+    /// That ticket asks for space for the active segment.
+    reserving: bool,
+    /// What may be written now that the sync it waited for has run; and whether that is being done.
+    derived: Option<Box<DerivedTicket>>,
+    derived_is_out: bool,
     /// Since the log was last closed or opened clean.
     changed: bool,
     /// There is no folder yet; it is to be of this topic.
@@ -214,6 +222,9 @@ impl Log {
             folder_changed: false,
             parent_changed: false,
             ticket_is_out: false,
+            reserving: false,
+            derived: None,
+            derived_is_out: false,
             changed: false,
             unmade: None,
         }
@@ -276,13 +287,17 @@ impl Log {
     pub fn needs_sync(&self) -> bool {
         let something = self.active_unsynced
             || !self.rolled_files.is_empty()
-            || !self.seals.is_empty()
-            || self.epochs_unwritten
             || self.identity_unsynced.is_some()
             || self.folder_changed
             || self.parent_changed
-            || self.aborted_unwritten() > 0;
+            || self.is_derived_due();
         something && self.is_made()
+    }
+
+    /// True if something is to be derived, and no ticket has it in hand.
+    fn is_derived_due(&self) -> bool {
+        let in_hand = self.derived.is_some() || self.derived_is_out;
+        !in_hand && (!self.seals.is_empty() || self.epochs_unwritten || self.aborted_unwritten() > 0)
     }
 
     /// True if a reply waits for a sync: some batch must be durable before it may be acknowledged.
@@ -380,7 +395,8 @@ impl Log {
             return None;
         }
         let mut files = std::mem::take(&mut self.rolled_files);
-        if std::mem::take(&mut self.active_unsynced) {
+        let active_unsynced = std::mem::take(&mut self.active_unsynced);
+        if active_unsynced {
             match open_files::patiently(|| self.active.file()) {
                 Ok(file) => files.push(file),
                 Err(error) => {
@@ -388,6 +404,28 @@ impl Log {
                     return None;
                 }
             }
+        }
+        let reserve = if active_unsynced { files.last().and_then(|file| self.reserve_due(file)) } else { None };
+        let derived = self.gather_derived();
+        self.reserving = reserve.is_some();
+        self.ticket_is_out = true;
+        Some(SyncTicket {
+            place: self.place.clone(),
+            covers: self.visibility.end(),
+            covers_bytes: self.view.written,
+            files,
+            identity: self.identity_unsynced.take(),
+            sync_folder: std::mem::take(&mut self.folder_changed),
+            sync_parent: std::mem::take(&mut self.parent_changed),
+            reserve,
+            derived,
+        })
+    }
+
+    /// What is to be derived from the log as it is now.
+    fn gather_derived(&mut self) -> Option<Box<DerivedTicket>> {
+        if !self.is_derived_due() {
+            return None;
         }
         let written = self.aborted_written;
         let txn = (self.aborted_unwritten() > 0).then(|| {
@@ -400,44 +438,27 @@ impl Log {
         });
         let epochs = std::mem::take(&mut self.epochs_unwritten)
             .then(|| checkpoint::leader_epochs_text(self.reader.epochs.read().entries()));
-        self.ticket_is_out = true;
-        Some(SyncTicket {
-            place: self.place.clone(),
-            covers: self.visibility.end(),
-            covers_bytes: self.view.written,
-            files,
-            seals: self.seals.clone(),
-            identity: self.identity_unsynced.take(),
-            txn,
-            epochs,
-            sync_folder: std::mem::take(&mut self.folder_changed),
-            sync_parent: std::mem::take(&mut self.parent_changed),
-            derived_failed: AtomicBool::new(false),
-        })
+        Some(Box::new(DerivedTicket { place: self.place.clone(), seals: self.seals.clone(), txn, epochs }))
     }
 
     /// Takes the ticket back with what `run` returned. True if the high watermark moved. After a failure the log refuses
     /// writes until restart; the watermark does not move.
     pub fn finish_sync(&mut self, ticket: SyncTicket, result: io::Result<()>) -> bool {
         self.ticket_is_out = false;
+        self.reserving = false;
         if let Err(error) = result {
             self.poison(&format!("sync: {error}"));
             return false;
         }
-        if ticket.derived_failed.load(Ordering::Acquire) {
-            self.epochs_unwritten |= ticket.epochs.is_some();
-        } else {
-            for seal in self.seals.drain(..ticket.seals.len()) {
-                seal.segment.drop_building();
-            }
-            if let Some(txn) = ticket.txn
-                && txn.base == self.active.base()
-            {
-                self.aborted_written = txn.written + txn.bytes.len() / txn_index::ENTRY_BYTES;
-            }
+        if let Some(reserve) = ticket.reserve.filter(|reserve| reserve.base == self.active.base()) {
+            let refused = reserve.refused.load(Ordering::Acquire);
+            self.reserved = if refused { u64::MAX } else { self.reserved.max(reserve.to) };
         }
         if self.reader.poison.is_set() {
             return false;
+        }
+        if ticket.derived.is_some() {
+            self.derived = ticket.derived;
         }
         if !self.active_unsynced {
             self.active.mark_synced();
@@ -451,6 +472,51 @@ impl Log {
         moved
     }
 
+    /// Segments that were rolled and whose indexes are not durable.
+    pub fn unsealed(&self) -> usize {
+        self.seals.len()
+    }
+
+    /// True if `begin_derived` would give a ticket.
+    pub fn has_derived(&self) -> bool {
+        self.derived.is_some()
+    }
+
+    /// Takes a ticket for what is derived from bytes that a sync has made durable; `None` if there is nothing, or if one is out.
+    pub fn begin_derived(&mut self) -> Option<Box<DerivedTicket>> {
+        self.refuse_if_broken().ok()?;
+        let ticket = self.derived.take();
+        self.derived_is_out |= ticket.is_some();
+        ticket
+    }
+
+    /// Takes the ticket back with what `run` returned. True if more was rolled meanwhile: a sync should follow. Without space
+    /// for it the recovery point stays where it is; after any other failure the log refuses writes until restart.
+    pub fn finish_derived(&mut self, ticket: Box<DerivedTicket>, result: io::Result<()>) -> bool {
+        self.derived_is_out = false;
+        match result {
+            Ok(()) => {
+                for seal in self.seals.drain(..ticket.seals.len()) {
+                    seal.segment.drop_building();
+                }
+                if let Some(txn) = ticket.txn
+                    && txn.base == self.active.base()
+                {
+                    self.aborted_written = txn.written + txn.bytes.len() / txn_index::ENTRY_BYTES;
+                }
+                !self.seals.is_empty()
+            }
+            Err(error) if is_no_space(&error) => {
+                self.epochs_unwritten |= ticket.epochs.is_some();
+                false
+            }
+            Err(error) => {
+                self.poison(&format!("sync: {error}"));
+                false
+            }
+        }
+    }
+
     /// Bytes of batches that the high watermark has passed since the last call: what waiting fetches count.
     pub fn take_in_view(&mut self) -> u64 {
         let before = std::mem::replace(&mut self.view.told, self.view.visible);
@@ -462,16 +528,21 @@ impl Log {
     /// # Errors
     /// `Poisoned`; `NoSpace` if the log itself is durable but not what is derived from it.
     pub fn sync_now(&mut self) -> Result<(), LogError> {
-        while let Some(ticket) = self.begin_sync() {
-            let result = ticket.run();
-            let derived_failed = ticket.derived_failed.load(Ordering::Acquire);
-            self.finish_sync(ticket, result);
-            self.refuse_if_broken()?;
-            if derived_failed {
-                return Err(LogError::NoSpace);
+        loop {
+            if let Some(ticket) = self.begin_derived() {
+                let result = ticket.run();
+                let no_space = result.as_ref().is_err_and(is_no_space);
+                self.finish_derived(ticket, result);
+                if no_space {
+                    return Err(LogError::NoSpace);
+                }
+            } else if let Some(ticket) = self.begin_sync() {
+                let result = ticket.run();
+                self.finish_sync(ticket, result);
+            } else {
+                return self.refuse_if_broken();
             }
         }
-        self.refuse_if_broken()
     }
 
     /// Makes the log whole for a clean stop: all bytes, exact indexes, transaction index, leader epochs and the producer
@@ -481,12 +552,12 @@ impl Log {
     /// Any: then no clean-stop mark may be written for this directory.
     pub fn close(&mut self) -> Result<(), LogError> {
         self.refuse_if_broken()?;
-        if self.ticket_is_out {
+        if self.ticket_is_out || self.derived_is_out {
             // Nobody knows yet what it made durable, and no second one can be had.
             let source = io::ErrorKind::ResourceBusy.into();
             return Err(LogError::Io { doing: "close a log while it is being synced", source });
         }
-        if !self.changed && !self.needs_sync() {
+        if !self.changed && !self.needs_sync() && self.derived.is_none() {
             return Ok(());
         }
         self.sync_now()?;

@@ -1,7 +1,9 @@
 //! Making a log durable, apart from its lock: a ticket is taken under the lock, run on a sync thread, handed back.
 //!
-//! Order: the segments' bytes; then, once those are durable, what is derived from them (indexes and producer snapshot of
-//! rolled segments, aborted transactions, leader epochs); then the folder's names.
+//! Order: the segments' bytes and the folder's names: with them a record is durable, and the watermark moves. Then, by a ticket of its
+//! own that holds up no other sync, what is derived from them: indexes and producer snapshot of rolled segments, aborted
+//! transactions, leader epochs. Until that is durable the recovery point stays below the segments it is derived from, and a
+//! start derives it again.
 
 use std::io::{self, IoSlice};
 use std::path::Path;
@@ -11,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::names::{self, FileKind};
 use super::segment::{Place, Segment};
 use super::{checkpoint, open_files};
-use crate::base::disk::{Disk, DiskFile, Open, is_no_space, parent, suffixed};
+use crate::base::disk::{Disk, DiskFile, Open, parent, suffixed};
 use crate::base::ids::{Offset, TopicId};
 
 /// A rolled segment whose indexes are not on the disk yet.
@@ -32,6 +34,16 @@ pub(super) struct TxnBytes {
     pub bytes: Vec<u8>,
 }
 
+/// Space for the active segment. Asked for by the ticket, because the system may let who asks wait for its journal, and who writes
+/// to the file with it.
+pub(super) struct Reserve {
+    pub base: Offset,
+    pub file: Arc<dyn DiskFile>,
+    /// Up to this length.
+    pub to: u64,
+    pub refused: AtomicBool,
+}
+
 /// What one sync makes durable: everything that was in the log when the ticket was taken.
 pub struct SyncTicket {
     pub(super) place: Arc<Place>,
@@ -39,14 +51,20 @@ pub struct SyncTicket {
     /// Bytes appended up to there.
     pub(super) covers_bytes: u64,
     pub(super) files: Vec<Arc<dyn DiskFile>>,
-    pub(super) seals: Vec<Seal>,
     pub(super) identity: Option<TopicId>,
-    pub(super) txn: Option<TxnBytes>,
-    pub(super) epochs: Option<String>,
     pub(super) sync_folder: bool,
     pub(super) sync_parent: bool,
-    /// Set if there was no room for what is derived. The log itself is durable; it is tried again with the next ticket.
-    pub(super) derived_failed: AtomicBool,
+    pub(super) reserve: Option<Reserve>,
+    /// To be written once this ticket has run.
+    pub(super) derived: Option<Box<DerivedTicket>>,
+}
+
+/// What is derived from bytes that are durable, to be written and made durable.
+pub struct DerivedTicket {
+    pub(super) place: Arc<Place>,
+    pub(super) seals: Vec<Seal>,
+    pub(super) txn: Option<TxnBytes>,
+    pub(super) epochs: Option<String>,
 }
 
 impl SyncTicket {
@@ -64,18 +82,14 @@ impl SyncTicket {
             file.sync()?;
         }
         self.sync_identity()?;
-        let derived = self.write_derived();
-        let mut names_changed = self.sync_folder;
-        match derived {
-            Ok(wrote) => names_changed |= wrote,
-            Err(error) if is_no_space(&error) => self.derived_failed.store(true, Ordering::Release),
-            Err(error) => return Err(error),
-        }
-        if names_changed {
+        if self.sync_folder {
             self.place.disk.sync_folder(&self.place.folder)?;
         }
         if self.sync_parent {
             self.place.disk.sync_folder(parent(&self.place.folder))?;
+        }
+        if let Some(reserve) = &self.reserve {
+            reserve.refused.store(reserve.file.reserve(reserve.to).is_err(), Ordering::Release);
         }
         Ok(())
     }
@@ -96,8 +110,15 @@ impl SyncTicket {
             Err(io::Error::other("partition.metadata is not what was written"))
         }
     }
+}
 
-    fn write_derived(&self) -> io::Result<bool> {
+impl DerivedTicket {
+    /// Writes and syncs. Called without the log's lock; blocks for milliseconds.
+    ///
+    /// # Errors
+    /// Those of the system. The log must be told (`finish_derived`): want of space is no more than that, it is tried again with a
+    /// later ticket; after anything else the log refuses writes until restart.
+    pub fn run(&self) -> io::Result<()> {
         let disk = &*self.place.disk;
         for seal in &self.seals {
             if let Some(file) = &seal.trim {
@@ -116,7 +137,7 @@ impl SyncTicket {
         if let Some(epochs) = &self.epochs {
             write_beside(disk, &self.place.folder.join(names::LEADER_EPOCHS), epochs.as_bytes())?;
         }
-        Ok(!self.seals.is_empty() || self.txn.is_some() || self.epochs.is_some())
+        disk.sync_folder(&self.place.folder)
     }
 }
 

@@ -8,6 +8,7 @@ use crate::record::builder::{BatchBuilder, NewRecord};
 use crate::record::compression::{Codec, Compression};
 use crate::record::control::{ControlRecord, EndTxnMarker, marker_batch};
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 
 mod faults;
 mod files;
@@ -229,6 +230,36 @@ fn batches_that_must_be_durable_show_after_the_sync() {
     log.sync_now().expect("durable");
     assert_eq!(log.recovery_point(), Offset(4));
     assert!(log.begin_sync().is_none(), "nothing is left");
+}
+
+/// A roll used to hold up the answers of all that was appended until indexes and snapshots were durable too.
+#[test]
+fn batches_show_before_what_is_derived_from_them_is_written() {
+    let bench = Bench::small_segments();
+    let mut log = bench.create();
+    let sealed = |log: &mut Log| {
+        while !log.append(&batch(NOW.0, 3, 100), &how(Acknowledge::Durable)).expect("appended").rolled {}
+        let ticket = log.begin_sync().expect("a ticket");
+        let result = ticket.run();
+        assert!(log.finish_sync(ticket, result));
+        assert_eq!((log.high_watermark(), log.durable_end()), (log.end(), log.end()));
+        log.end()
+    };
+    sealed(&mut log);
+    assert_eq!(log.recovery_point(), Offset(0), "a start still derives it");
+    assert!(matches!(log.close(), Ok(())), "a stop does");
+    sealed(&mut log);
+    let first = log.recovery_point();
+    let ticket = log.begin_derived().expect("a segment was rolled");
+    assert!(log.begin_derived().is_none() && matches!(log.close(), Err(LogError::Io { .. })), "it is out");
+    let result = ticket.run();
+    let end = sealed(&mut log);
+    assert_eq!(log.recovery_point(), first);
+    assert!(log.finish_derived(ticket, result), "another was rolled meanwhile");
+    assert!(first < log.recovery_point() && log.recovery_point() < end);
+    log.sync_now().expect("durable");
+    assert_eq!(log.recovery_point(), end);
+    assert!(!log.needs_sync());
 }
 
 #[test]

@@ -145,8 +145,9 @@ pub struct Partition {
     /// The topic was deleted. Changes under the log's lock: afterwards nothing of this log is written, because its folder's
     /// name may be that of a new topic's.
     deleted: AtomicBool,
-    /// Held while a sync runs.
+    /// Held while a sync runs, and while what is derived is written.
     syncing: Mutex<()>,
+    deriving: Mutex<()>,
     shared: Arc<Shared>,
 }
 
@@ -175,6 +176,7 @@ impl Partition {
             ended: AtomicBool::new(false),
             deleted: AtomicBool::new(false),
             syncing: Mutex::new(()),
+            deriving: Mutex::new(()),
             shared,
         })
     }
@@ -347,7 +349,7 @@ impl Partition {
     }
 
     /// The topic was deleted: nobody is acknowledged any more. On return nothing is written to the folder any more; waits for
-    /// the sync that runs.
+    /// the syncs that run.
     pub(super) fn delete(&self) {
         {
             let log = self.log.lock();
@@ -357,6 +359,7 @@ impl Partition {
         self.ended.store(true, Ordering::Release);
         self.waiters.wake_all();
         drop(self.syncing.lock());
+        drop(self.deriving.lock());
     }
 
     /// True once the topic was deleted.
@@ -383,21 +386,45 @@ impl Partition {
         unsynced >= config.interval_bytes
     }
 
-    fn sync_once(&self) {
+    fn sync_once(self: &Arc<Self>) {
         let _whole = AbortOnPanic;
         let _running = self.syncing.lock();
         self.unsynced.store(0, Ordering::Relaxed);
-        let moved = match self.with_log_unless_deleted(Log::begin_sync).flatten() {
+        let (moved, derived, unsealed) = match self.with_log_unless_deleted(Log::begin_sync).flatten() {
             Some(ticket) => {
                 let result = ticket.run();
                 self.shared.metrics.log_syncs.add(1);
-                self.with_log(|log| log.finish_sync(ticket, result).then(|| log.take_in_view()))
+                self.with_log(|log| {
+                    let moved = log.finish_sync(ticket, result).then(|| log.take_in_view());
+                    (moved, log.has_derived(), log.unsealed())
+                })
             }
-            None => None,
+            None => (None, false, 0),
         };
         if let Some(in_view) = moved {
             self.wake(in_view);
-        } else if let Some(reason) = self.reader.poisoned() {
+        }
+        self.look_for_poison();
+        if derived && unsealed > limits::UNSEALED_SEGMENTS_MAX {
+            self.derive();
+        } else if derived {
+            self.shared.pool.submit(Arc::new(Deriving(Arc::clone(self))));
+        }
+    }
+
+    fn derive(self: &Arc<Self>) {
+        let _whole = AbortOnPanic;
+        let _running = self.deriving.lock();
+        let Some(ticket) = self.with_log_unless_deleted(Log::begin_derived).flatten() else { return };
+        let result = ticket.run();
+        if self.with_log(|log| log.finish_derived(ticket, result)) {
+            self.request_sync();
+        }
+        self.look_for_poison();
+    }
+
+    fn look_for_poison(&self) {
+        if let Some(reason) = self.reader.poisoned() {
             self.note_failure(&LogError::Poisoned { reason: reason.to_owned() });
         }
     }
@@ -425,17 +452,29 @@ impl Partition {
 }
 
 impl Syncable for Partition {
-    fn sync_now(self: Arc<Self>) {
+    fn sync_now(self: Arc<Self>) -> bool {
         self.sync.store(SYNC_BUSY, Ordering::Release);
         self.sync_once();
-        if self.sync.compare_exchange(SYNC_BUSY, SYNC_IDLE, Ordering::AcqRel, Ordering::Acquire).is_err() {
-            let pool = Arc::clone(&self.shared.pool);
-            pool.submit(self);
-        }
+        self.sync.compare_exchange(SYNC_BUSY, SYNC_IDLE, Ordering::AcqRel, Ordering::Acquire).is_err()
     }
 
     fn is_internal(&self) -> bool {
         is_internal(self.topic.as_str())
+    }
+}
+
+/// A partition that has something to derive from what was synced. No answer waits for it: also that of an internal topic takes its
+/// turn among all.
+struct Deriving(Arc<Partition>);
+
+impl Syncable for Deriving {
+    fn sync_now(self: Arc<Self>) -> bool {
+        self.0.derive();
+        false
+    }
+
+    fn is_internal(&self) -> bool {
+        false
     }
 }
 

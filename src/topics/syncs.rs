@@ -15,8 +15,8 @@ const STOP_WAIT: Duration = Duration::from_secs(10);
 
 /// Something with bytes to make durable.
 pub trait Syncable: Send + Sync {
-    /// Syncs once. Blocks. Called by one thread at a time for each queueing.
-    fn sync_now(self: Arc<Self>);
+    /// Syncs once. Blocks. Called by one thread at a time for each queueing. True if it is to be queued again.
+    fn sync_now(self: Arc<Self>) -> bool;
     /// Served by the reserved thread too.
     fn is_internal(&self) -> bool;
 }
@@ -106,8 +106,12 @@ impl SyncPool {
             match next {
                 Some(work) => {
                     drop(state);
-                    work.sync_now();
+                    let again = Arc::clone(&work).sync_now();
                     state = self.state.lock();
+                    if again {
+                        // This thread looks right away: nobody need be woken for it.
+                        if internal { &mut state.internal } else { &mut state.queue }.push_back(work);
+                    }
                 }
                 None if state.stopping => {
                     if internal {
@@ -142,9 +146,10 @@ mod tests {
     }
 
     impl Syncable for Counted {
-        fn sync_now(self: Arc<Self>) {
+        fn sync_now(self: Arc<Self>) -> bool {
             self.count.fetch_add(1, Ordering::SeqCst);
             self.done.send(()).expect("the test waits");
+            false
         }
 
         fn is_internal(&self) -> bool {
@@ -177,10 +182,11 @@ mod tests {
     }
 
     impl Syncable for Gated {
-        fn sync_now(self: Arc<Self>) {
+        fn sync_now(self: Arc<Self>) -> bool {
             self.begun.send(()).expect("the test waits");
             self.gate.lock().recv().expect("the test opens the gate");
             self.ended.fetch_add(1, Ordering::SeqCst);
+            false
         }
 
         fn is_internal(&self) -> bool {

@@ -11,7 +11,9 @@ use klamm::base::disk::fault::Dice;
 use klamm::base::ids::{LeaderEpoch, Offset, PartitionIndex, TopicName, Uuid};
 use klamm::log::checkpoint::{self, OffsetEntry};
 use klamm::log::names;
-use klamm::log::{Acknowledge, Append, Appended, Log, LogConfig, LogError, OpenOptions, Origin, SyncTicket};
+use klamm::log::{
+    Acknowledge, Append, Appended, DerivedTicket, Log, LogConfig, LogError, OpenOptions, Origin, SyncTicket,
+};
 
 use crate::batches::{Sent, random_batch};
 
@@ -109,6 +111,8 @@ pub struct Broker<'a> {
     next_sequences: [i32; PRODUCERS],
     ticket: Option<(i64, SyncTicket)>,
     result: Option<io::Result<()>>,
+    derived: Option<Box<DerivedTicket>>,
+    derived_result: Option<io::Result<()>>,
     /// Hears what clients know whenever that changes.
     tell: &'a mut dyn FnMut(Told),
 }
@@ -129,6 +133,8 @@ impl<'a> Broker<'a> {
             next_sequences: [0; PRODUCERS],
             ticket: None,
             result: None,
+            derived: None,
+            derived_result: None,
             tell,
         })
     }
@@ -141,8 +147,10 @@ impl<'a> Broker<'a> {
         match self.dice.below(20) {
             0..9 => self.append(),
             9..12 => self.begin_sync(),
-            12..15 => self.run_sync(),
-            15..18 => self.finish_sync(),
+            12..14 => self.run_sync(),
+            14..16 => self.finish_sync(),
+            16 => self.run_derived(),
+            17 => self.finish_derived(),
             18 => self.checkpoint(),
             _ if self.dice.below(3) == 0 => self.stop_and_start(),
             _ => Ok(()),
@@ -196,6 +204,25 @@ impl<'a> Broker<'a> {
         Ok(())
     }
 
+    /// What is derived from what was synced is written while the next sync runs, or long after.
+    fn run_derived(&mut self) -> Result<(), LogError> {
+        if self.derived.is_none() {
+            self.derived = self.log.begin_derived();
+        }
+        if let (Some(ticket), None) = (&self.derived, &self.derived_result) {
+            self.derived_result = Some(ticket.run());
+        }
+        Ok(())
+    }
+
+    fn finish_derived(&mut self) -> Result<(), LogError> {
+        if let Some(result) = self.derived_result.take() {
+            let ticket = self.derived.take().expect("a ticket that has run");
+            self.log.finish_derived(ticket, result);
+        }
+        Ok(())
+    }
+
     /// A whole sync, from beginning to end.
     ///
     /// # Errors
@@ -205,7 +232,10 @@ impl<'a> Broker<'a> {
         self.finish_sync()?;
         self.begin_sync()?;
         self.run_sync()?;
-        self.finish_sync()
+        self.finish_sync()?;
+        self.finish_derived()?;
+        self.run_derived()?;
+        self.finish_derived()
     }
 
     fn checkpoint(&mut self) -> Result<(), LogError> {
@@ -223,6 +253,10 @@ impl<'a> Broker<'a> {
         self.run_sync()?;
         self.finish_sync()?;
         self.ticket = None;
+        if self.derived.is_some() {
+            self.run_derived()?;
+            self.finish_derived()?;
+        }
         self.log.close()?;
         self.checkpoint()?;
         checkpoint::write_clean_shutdown(&*self.disk, Path::new(ROOT), 1).map_err(doing)?;

@@ -186,6 +186,36 @@ impl Run {
         self.model.synced(covered);
         let moved = self.log.finish_sync(ticket, result);
         assert_eq!(moved, self.model.high_watermark > before, "watermark moved");
+        self.derive();
+    }
+
+    /// Writes what is derived, sooner or later, and at times while others append and sync.
+    fn derive(&mut self) {
+        if self.dice.below(3) == 0 {
+            return;
+        }
+        let Some(ticket) = self.log.begin_derived() else { return };
+        assert!(self.log.begin_derived().is_none(), "one at a time");
+        self.say(|| "derive".to_owned());
+        if self.dice.coin() {
+            self.append_plain();
+        }
+        let result = ticket.run();
+        if self.dice.coin() {
+            self.append_plain();
+            self.sync_while_deriving();
+        }
+        self.log.finish_derived(ticket, result);
+        assert!(self.log.recovery_point() <= Offset(self.model.durable_end), "the recovery point is durable");
+    }
+
+    fn sync_while_deriving(&mut self) {
+        let Some(ticket) = self.log.begin_sync() else { return };
+        let covered = self.model.end;
+        let result = ticket.run();
+        self.model.synced(covered);
+        self.log.finish_sync(ticket, result);
+        assert!(self.log.begin_derived().is_none(), "a ticket is out");
     }
 
     fn read(&mut self) {
