@@ -367,7 +367,7 @@ fn broker(
         },
         stopping: false.into(),
         complaints: Complaints::new(Arc::clone(&clock)),
-        heavy: Heavy::start(processors / 2),
+        heavy: Heavy::start("klamm-heavy", processors / 2),
         settings: Arc::clone(settings),
         groups,
         registry,

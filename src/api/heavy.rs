@@ -12,14 +12,14 @@ use tokio::sync::oneshot;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// The threads for heavy work. They end when it is dropped.
+/// Threads for heavy work. They end when it is dropped.
 pub struct Heavy {
     jobs: Mutex<mpsc::Sender<Job>>,
 }
 
 impl Heavy {
     /// Starts `threads` of them. Where none can be started, the work is refused.
-    pub fn start(threads: usize) -> Heavy {
+    pub fn start(name: &str, threads: usize) -> Heavy {
         let (jobs, queue) = mpsc::channel::<Job>();
         let queue = std::sync::Arc::new(Mutex::new(queue));
         for _ in 0..threads.max(1) {
@@ -34,8 +34,8 @@ impl Heavy {
                     }
                 }
             };
-            if let Err(error) = std::thread::Builder::new().name("klamm-heavy".to_owned()).spawn(work) {
-                tracing::warn!(%error, "start a thread for heavy requests");
+            if let Err(error) = std::thread::Builder::new().name(name.to_owned()).spawn(work) {
+                tracing::warn!(%error, name, "start a thread of low priority");
             }
         }
         Heavy { jobs: Mutex::new(jobs) }
@@ -55,7 +55,7 @@ impl Heavy {
         match receiver.await {
             Ok(Ok(result)) => result,
             Ok(Err(panic)) => std::panic::resume_unwind(panic),
-            Err(_) => panic!("no thread for heavy requests"),
+            Err(_) => panic!("no thread of low priority"),
         }
     }
 }
@@ -78,7 +78,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_reaches_the_caller_and_the_thread_goes_on() {
-        let heavy = std::sync::Arc::new(Heavy::start(1));
+        let heavy = std::sync::Arc::new(Heavy::start("test", 1));
         let other = std::sync::Arc::clone(&heavy);
         let panicking = tokio::spawn(async move { other.run(|| panic!("on purpose")).await });
         assert!(panicking.await.expect_err("it panicked").is_panic());

@@ -20,6 +20,10 @@ use parking_lot::Mutex;
 pub const OPEN_TRIES: u32 = 200;
 pub const OPEN_PAUSE: Duration = Duration::from_millis(10);
 
+/// What the system is asked to read at once. It may read less than is asked, but hardly anywhere less than this.
+#[cfg(target_os = "linux")]
+const WARM_STEP_BYTES: usize = 128 * 1024;
+
 /// How a file is opened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Open {
@@ -146,8 +150,12 @@ pub trait DiskFile: Send + Sync + 'static {
         Residency::Cached
     }
 
-    /// Brings a range into the page cache by reading it.
-    fn warm(&self, mut position: u64, mut length: usize) -> io::Result<()> {
+    /// Says that the file is read here and there: the system then reads nothing ahead on its own, neither for who reads nor for who
+    /// only asks what is cached. A hint.
+    fn expect_scattered_reads(&self) {}
+
+    /// Brings a range into the page cache, and begins to bring the `_ahead` bytes behind it, which are not waited for.
+    fn warm(&self, mut position: u64, mut length: usize, _ahead: usize) -> io::Result<()> {
         let mut scratch = vec![0; length.min(256 * 1024)];
         while length > 0 {
             let step = length.min(scratch.len());
@@ -425,6 +433,31 @@ impl DiskFile for RealFile {
 
     fn system(&self) -> Option<&File> {
         Some(&self.0)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn expect_scattered_reads(&self) {
+        // Without it everything works, and a reader is at times held up by what the system reads for later.
+        let _ = rustix::fs::fadvise(&self.0, 0, None, rustix::fs::Advice::Random);
+    }
+
+    #[cfg(target_os = "linux")]
+    fn warm(&self, position: u64, length: usize, ahead: usize) -> io::Result<()> {
+        let end = position + length as u64;
+        let steps = |to: u64| {
+            let starts = (position..to).step_by(WARM_STEP_BYTES);
+            starts.map(move |at| (at, (to - at).min(WARM_STEP_BYTES as u64)))
+        };
+        for (at, count) in steps(end + ahead as u64) {
+            let count = std::num::NonZeroU64::new(count);
+            // A hint: what it does not bring is waited for below.
+            let _ = rustix::fs::fadvise(&self.0, at, count, rustix::fs::Advice::WillNeed);
+        }
+        // The last byte of each step has come when the step has: waiting costs no copying.
+        for (at, count) in steps(end) {
+            self.read_exact_at(&mut [0], at + count - 1)?;
+        }
+        Ok(())
     }
 
     #[cfg(target_os = "linux")]

@@ -88,6 +88,12 @@ pub const UNSEALED_SEGMENTS_MAX: usize = 16;
 /// Threads for everything else that blocks: recovery, cold reads, deletes.
 pub const BLOCKING_THREADS: usize = 4;
 
+/// Threads of low priority that read for consumers what is not in memory, and so the most such reads at a time.
+pub const COLD_READ_THREADS: usize = 4;
+
+/// How many times as much is asked of the disk behind a cold read: a consumer that reads on finds it there.
+pub const COLD_READ_AHEAD: usize = 3;
+
 /// An append slower than this sends the next one of its log through `block_in_place`.
 pub const APPEND_SLOW_MS: u64 = 5;
 

@@ -273,6 +273,7 @@ impl Segment {
             }
             opened => opened?,
         };
+        file.expect_scattered_reads();
         *slot = Some(file.clone());
         drop(slot);
         if sealed {
@@ -285,6 +286,7 @@ impl Segment {
 
     /// Takes over the file of a new segment.
     pub fn set_file(self: &Arc<Self>, file: Arc<dyn DiskFile>) {
+        file.expect_scattered_reads();
         *self.file.lock() = Some(file);
         open_files::opened(self);
     }

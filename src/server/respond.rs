@@ -1,11 +1,12 @@
 //! How the pieces of answers reach a socket: bytes with vectored sends, regions of files with sendfile.
 //!
 //! The only place that knows a socket and a file region at once (decision D3). Small regions are read and sent with the bytes
-//! around them: one call, one segment. A region that is not in the page cache is first read on the blocking pool, so that a
-//! reader far behind the tail never holds up the runtime.
+//! around them: one call, one segment. A region that is not in the page cache is first brought there by a few threads of low
+//! priority, and some of what lies behind it, so that a reader far behind the tail never holds up the runtime.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
+use std::sync::Arc;
 #[cfg(target_os = "linux")]
 use std::time::Duration;
 
@@ -53,7 +54,7 @@ pub async fn send_some(stream: &TcpStream, chunks: &mut VecDeque<Chunk>, shares:
             let count = send_piece(stream, region, shares).await?;
             take_sent(chunks, count);
         }
-        Some(_) => send_small(stream, chunks).await?,
+        Some(_) => send_small(stream, chunks, shares).await?,
     }
     Ok(())
 }
@@ -85,10 +86,10 @@ fn take_sent(chunks: &mut VecDeque<Chunk>, mut count: usize) {
 
 /// Sends the bytes and the small regions in front, as many as one call takes. What was read of regions is not kept while the peer
 /// takes nothing: thousands that never read would hold it.
-async fn send_small(stream: &TcpStream, chunks: &mut VecDeque<Chunk>) -> io::Result<()> {
+async fn send_small(stream: &TcpStream, chunks: &mut VecDeque<Chunk>, shares: &Shares) -> io::Result<()> {
     tokio::task::coop::consume_budget().await;
     loop {
-        let read = read_small_regions(chunks).await?;
+        let read = read_small_regions(chunks, shares).await?;
         let sent = {
             let mut read = read.iter();
             let mut slices = Vec::with_capacity(chunks.len().min(SLICES_MAX));
@@ -118,7 +119,7 @@ async fn send_small(stream: &TcpStream, chunks: &mut VecDeque<Chunk>) -> io::Res
 }
 
 /// Reads the small regions among the first chunks, up to a large one or to enough bytes.
-async fn read_small_regions(chunks: &VecDeque<Chunk>) -> io::Result<Vec<Bytes>> {
+async fn read_small_regions(chunks: &VecDeque<Chunk>, shares: &Shares) -> io::Result<Vec<Bytes>> {
     let (mut read, mut total) = (Vec::new(), 0);
     for chunk in chunks.iter().take(SLICES_MAX) {
         if let Chunk::Region(region) = chunk {
@@ -126,20 +127,20 @@ async fn read_small_regions(chunks: &VecDeque<Chunk>) -> io::Result<Vec<Bytes>> 
             if region.length > READ_UP_TO_BYTES || total > limits::REGIONS_READ_BYTES_MAX {
                 break;
             }
-            read.push(read_region(region).await?);
+            read.push(read_region(region, shares).await?);
         }
     }
     Ok(read)
 }
 
-async fn read_region(region: &FileRegion) -> io::Result<Bytes> {
+async fn read_region(region: &FileRegion, shares: &Shares) -> io::Result<Bytes> {
     let mut buffer = vec![0; region.length];
     match region.file.read_cached(&mut buffer, region.position) {
         Ok(count) if count == region.length => return Ok(buffer.into()),
         _ => {}
     }
     let region = region.clone();
-    blocking(move || region.read().map(Bytes::from)).await
+    shares.read_cold(move || region.read().map(Bytes::from)).await
 }
 
 fn send_slices(stream: &TcpStream, slices: &[IoSlice<'_>], more: bool) -> io::Result<usize> {
@@ -164,8 +165,8 @@ async fn send_piece(stream: &TcpStream, region: &FileRegion, shares: &Shares) ->
     stream.writable().await?;
     let length = region.length.min(PIECE_BYTES);
     if region.file.residency(region.position, length) == Residency::Cold {
-        let piece = FileRegion { length, ..region.clone() };
-        blocking(move || piece.file.warm(piece.position, piece.length)).await?;
+        let (file, position) = (Arc::clone(&region.file), region.position);
+        shares.read_cold(move || file.warm(position, length, length * limits::COLD_READ_AHEAD)).await?;
     }
     let _turn = if region.length > PIECE_BYTES { shares.turn().await } else { None };
     #[cfg(target_os = "linux")]
@@ -182,10 +183,6 @@ async fn send_piece(stream: &TcpStream, region: &FileRegion, shares: &Shares) ->
         };
     }
     let piece = FileRegion { length: length.min(256 * 1024), ..region.clone() };
-    let bytes = read_region(&piece).await?;
+    let bytes = read_region(&piece, shares).await?;
     stream.async_io(Interest::WRITABLE, || send_slices(stream, &[IoSlice::new(&bytes)], false)).await
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
 }

@@ -1,4 +1,5 @@
-//! What all connections share: the memory of requests that are being received (`queued.max.request.bytes`), and turns of work.
+//! What all connections share: the memory of requests that are being received (`queued.max.request.bytes`), turns of work, and the
+//! threads that wait for the disk.
 //!
 //! Small buffers are free: a connection is charged when it needs one above `READ_STEP_BYTES`, for all of it, before it has it. The
 //! charge goes back when the last slice of the bytes in it is dropped. Who finds nothing left waits in turn and is not read meanwhile.
@@ -13,6 +14,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
+use crate::api::heavy::Heavy;
+use crate::base::limits;
+
 /// What connections take from each other.
 pub struct Shares {
     turns: Semaphore,
@@ -20,6 +24,8 @@ pub struct Shares {
     /// One place beyond the bound.
     beyond: Arc<Semaphore>,
     waiting: AtomicUsize,
+    /// Reads what is not in memory.
+    cold: Heavy,
 }
 
 /// Memory that is taken; dropping it gives it back.
@@ -54,6 +60,7 @@ impl Shares {
             free: Arc::new(Semaphore::new(permits)),
             beyond: Arc::new(Semaphore::new(1)),
             waiting: AtomicUsize::new(0),
+            cold: Heavy::start("klamm-cold", limits::COLD_READ_THREADS),
         })
     }
 
@@ -62,6 +69,11 @@ impl Shares {
     pub async fn turn(&self) -> Option<SemaphorePermit<'_>> {
         tokio::task::yield_now().await;
         self.turns.acquire().await.ok()
+    }
+
+    /// Does what must wait for the disk, a few of them at a time.
+    pub async fn read_cold<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        self.cold.run(work).await
     }
 
     /// Memory for so many bytes, if there is enough.

@@ -52,6 +52,10 @@ impl DiskFile for Unsyncable {
         self.file.read_cached(buffer, position)
     }
 
+    fn warm(&self, position: u64, length: usize, ahead: usize) -> io::Result<()> {
+        self.file.warm(position, length, ahead)
+    }
+
     fn residency(&self, position: u64, length: usize) -> Residency {
         self.file.residency(position, length)
     }
