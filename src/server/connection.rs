@@ -252,7 +252,7 @@ impl Connection {
             self.timer.as_mut().reset(deadline);
             tokio::select! {
                 biased;
-                () = poll_fn(|context| poll_front(&mut self.replies, context)) => self.count_front(),
+                () = poll_fn(|context| poll_replies(&mut self.replies, &mut self.reply_bytes, context)) => {}
                 () = &mut self.timer => return Ok(end),
             }
         }
@@ -315,11 +315,6 @@ impl Connection {
     fn push(&mut self, reply: Reply) {
         self.reply_bytes += bytes_in_memory(&reply);
         self.replies.push_back(reply);
-    }
-
-    /// Counts an answer that was waited for: now it is in memory.
-    fn count_front(&mut self) {
-        self.reply_bytes += self.replies.front().map_or(0, bytes_in_memory);
     }
 
     /// True if the buffer holds more to execute, or to refuse.
@@ -506,8 +501,7 @@ impl Connection {
         self.in_a_row = 0;
         tokio::select! {
             biased;
-            () = poll_fn(|context| poll_front(&mut self.replies, context)), if pending => {
-                self.count_front();
+            () = poll_fn(|context| poll_replies(&mut self.replies, &mut self.reply_bytes, context)), if pending => {
                 Ok(Wake::ReplyReady)
             }
             ready = self.stream.readable(), if read => ready.map(|()| Wake::Readable),
@@ -524,18 +518,23 @@ fn bytes_in_memory(reply: &Reply) -> usize {
     chunks.iter().map(of_chunk).sum()
 }
 
-/// Drives the reply in front; ready once it can be sent.
-fn poll_front(replies: &mut VecDeque<Reply>, context: &mut std::task::Context<'_>) -> Poll<()> {
-    match replies.front_mut() {
-        Some(Reply::Waiting(work)) => match work.as_mut().poll(context) {
-            Poll::Ready(reply) => {
-                replies[0] = reply;
-                Poll::Ready(())
-            }
-            Poll::Pending => Poll::Pending,
-        },
+/// Drives the replies from the front on, up to one that waits; ready once that in front can be sent. One sync makes many ready at
+/// once: they leave together. What becomes ready is in memory from now on, and counted.
+fn poll_replies(
+    replies: &mut VecDeque<Reply>,
+    reply_bytes: &mut usize,
+    context: &mut std::task::Context<'_>,
+) -> Poll<()> {
+    for reply in replies.iter_mut() {
+        if let Reply::Waiting(work) = reply {
+            let Poll::Ready(ready) = work.as_mut().poll(context) else { break };
+            *reply_bytes += bytes_in_memory(&ready);
+            *reply = ready;
+        }
+    }
+    match replies.front() {
         Some(Reply::Ready(_) | Reply::Unsendable) => Poll::Ready(()),
-        None => Poll::Pending,
+        Some(Reply::Waiting(_)) | None => Poll::Pending,
     }
 }
 
