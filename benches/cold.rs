@@ -40,6 +40,10 @@ impl Cold {
     fn read(&self, broker: &Broker) -> Fallible<Replayed> {
         load::read_all(broker.port, &self.topic, self.end, FETCH_BYTES)
     }
+
+    fn read_sleeping(&self, broker: &Broker) -> Fallible<Replayed> {
+        load::read_all_sleeping(broker.port, &self.topic, self.end, FETCH_BYTES)
+    }
 }
 
 /// Reads it once, and the same files without a broker.
@@ -119,7 +123,7 @@ fn read_on(broker: &Broker, cold: &Cold, stop: &AtomicBool) -> Fallible<(u64, Du
     let cpu = crate::measure::thread_time();
     let mut bytes = 0;
     while !stop.load(Ordering::Relaxed) {
-        bytes += cold.read(broker)?.bytes;
+        bytes += cold.read_sleeping(broker)?.bytes;
         forget(&broker.folder)?;
     }
     Ok((bytes, crate::measure::thread_time().saturating_sub(cpu)))

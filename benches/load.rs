@@ -130,8 +130,20 @@ impl Replies {
     }
 }
 
-/// Reads a partition from offset 0 up to `end`, one fetch at a time; `bytes` counts whole batches.
+/// Reads a partition from offset 0 up to `end`, one fetch at a time, without sleeping; `bytes` counts whole batches.
 pub fn read_all(port: u16, topic: &TopicId, end: i64, max_bytes: i32) -> Fallible<Replayed> {
+    read_by(Connection::call_awake, port, topic, end, max_bytes)
+}
+
+/// The same by a reader that sleeps until its answer comes, as consumers do: beside something else that is measured it takes no
+/// more of the processors than it must.
+pub fn read_all_sleeping(port: u16, topic: &TopicId, end: i64, max_bytes: i32) -> Fallible<Replayed> {
+    read_by(Connection::call, port, topic, end, max_bytes)
+}
+
+type Call = for<'a> fn(&mut Connection, &[u8], &'a mut Vec<u8>) -> Fallible<&'a [u8]>;
+
+fn read_by(call: Call, port: u16, topic: &TopicId, end: i64, max_bytes: i32) -> Fallible<Replayed> {
     let cpu = crate::measure::thread_time();
     let mut connection = Connection::open(port)?;
     let mut response = Vec::new();
@@ -139,7 +151,7 @@ pub fn read_all(port: u16, topic: &TopicId, end: i64, max_bytes: i32) -> Fallibl
     let mut offset = 0;
     while offset < end {
         let request = wire::fetch(&Fetch { topic: *topic, partition: 0, offset, max_wait_ms: 500, max_bytes });
-        let records = wire::fetched(connection.call_awake(&request, &mut response)?)?;
+        let records = wire::fetched(call(&mut connection, &request, &mut response)?)?;
         let before = offset;
         for (_, last, size) in batch::whole_batches(records) {
             offset = last + 1;
