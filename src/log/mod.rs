@@ -492,7 +492,7 @@ impl Log {
 
     /// Takes the ticket back with what `run` returned. True if more was rolled meanwhile: a sync should follow. Without space
     /// for it the recovery point stays where it is; after any other failure the log refuses writes until restart.
-    pub fn finish_derived(&mut self, ticket: Box<DerivedTicket>, result: io::Result<()>) -> bool {
+    pub fn finish_derived(&mut self, ticket: DerivedTicket, result: io::Result<()>) -> bool {
         self.derived_is_out = false;
         match result {
             Ok(()) => {
@@ -532,7 +532,7 @@ impl Log {
             if let Some(ticket) = self.begin_derived() {
                 let result = ticket.run();
                 let no_space = result.as_ref().is_err_and(is_no_space);
-                self.finish_derived(ticket, result);
+                self.finish_derived(*ticket, result);
                 if no_space {
                     return Err(LogError::NoSpace);
                 }

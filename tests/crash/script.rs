@@ -218,7 +218,7 @@ impl<'a> Broker<'a> {
     fn finish_derived(&mut self) -> Result<(), LogError> {
         if let Some(result) = self.derived_result.take() {
             let ticket = self.derived.take().expect("a ticket that has run");
-            self.log.finish_derived(ticket, result);
+            self.log.finish_derived(*ticket, result);
         }
         Ok(())
     }

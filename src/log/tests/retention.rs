@@ -165,6 +165,7 @@ fn any_part_of_the_renames_may_be_lost() {
                 recovery_point,
                 log_start: start,
                 strict: false,
+                named: false,
                 now: NOW,
             };
             let (log, recovered) = Log::open(after.shared(), folder, &options).expect("opened");
