@@ -415,6 +415,7 @@ fn say_opened(opened: &Opened, clean: bool) {
 pub fn run(settings: Settings) -> ExitCode {
     let clock = SystemClock::shared();
     let started = clock.monotonic();
+    disk::make_room_for_files();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("klamm-worker")

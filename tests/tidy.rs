@@ -51,6 +51,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rustix", &["base/disk.rs", "base/disk/", "server/respond.rs", "api/heavy.rs"]),
     ("serde", &["config/", "main.rs"]),
     ("snap", &["record/compression"]),
+    ("socket2", &["server/respond.rs"]),
     ("thiserror", &[""]),
     ("tokio", &["topics/", "coordinator/shell.rs", "api/", "server/", "jobs/", "observe/", "daemon.rs", "main.rs"]),
     ("toml", &["config/", "main.rs"]),

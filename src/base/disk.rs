@@ -16,6 +16,8 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use super::limits;
+
 /// How often, and with what pause, what is to be synced is tried to be opened while the process may open no more files.
 pub const OPEN_TRIES: u32 = 200;
 pub const OPEN_PAUSE: Duration = Duration::from_millis(10);
@@ -270,6 +272,17 @@ pub fn raise_open_files() -> u64 {
         }
     }
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
+/// Has the system make its table of this process's files as large as a flood of connections would make it, step by step: each step
+/// stops the thread that opens a file until all processors have passed a quiet point (Linux: an RCU grace period), some ten
+/// milliseconds. In a process of one thread, before others are started, it costs nothing.
+pub fn make_room_for_files() {
+    let last = (limits::FILES_EXPECTED - 1).min(raise_open_files().saturating_sub(1));
+    if let Ok(last) = i32::try_from(last) {
+        // Opened at that place, and closed.
+        drop(rustix::io::fcntl_dupfd_cloexec(std::io::stderr(), last));
+    }
 }
 
 /// The machine's file system.

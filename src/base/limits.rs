@@ -1,5 +1,7 @@
 //! Every hard bound of the house: value, unit, reason. A bound that Kafka lets its operator choose is in `settings`.
 
+use std::time::Duration;
+
 /// Elements of one array in a request. Kafka 4.4 refuses more before allocating.
 pub const ARRAY_ELEMENTS_MAX: usize = 1_000_000;
 
@@ -15,6 +17,13 @@ pub const READ_STEP_BYTES_MAX: usize = 1024 * 1024 + READ_STEP_BYTES;
 
 /// Resources that one DescribeConfigs answers: each is some ten kilobytes of memory for a dozen bytes of request.
 pub const DESCRIBED_RESOURCES_MAX: usize = 10_000;
+
+/// What a connection reads into before it has brought a whole request: thousands that never do hold no more.
+pub const FIRST_READ_BYTES: usize = 4 * 1024;
+
+/// Bytes that the system holds for a peer that it has not sent yet. Without a bound it is megabytes for each that does not read, and
+/// the memory of all sockets is what a thousand of them take: then everybody's packets are dropped.
+pub const UNSENT_BYTES: u32 = 256 * 1024;
 
 /// The bytes of a record batch's header (magic 2).
 pub const BATCH_HEADER_BYTES: usize = 61;
@@ -42,6 +51,10 @@ pub const REQUEST_IN_PLACE_BYTES_MAX: usize = 64 * 1024;
 
 /// Requests of one connection that are executed before others get their turn: some fifty microseconds.
 pub const REQUESTS_IN_A_ROW: u32 = 32;
+
+/// The same of requests that take longer; the clock is looked at after so many.
+pub const TIME_IN_A_ROW: Duration = Duration::from_micros(500);
+pub const REQUESTS_BETWEEN_LOOKS: u32 = 4;
 
 /// Topics that one Metadata makes; the rest is unknown as yet, and the client asks again. Each is a folder and a sync.
 pub const TOPICS_MADE_BY_METADATA_MAX: usize = 100;
@@ -93,6 +106,9 @@ pub const COLD_READ_THREADS: usize = 4;
 
 /// How many times as much is asked of the disk behind a cold read: a consumer that reads on finds it there.
 pub const COLD_READ_AHEAD: usize = 3;
+
+/// Open files that the system's table of them has places for from the start: 256 KiB of the system's memory.
+pub const FILES_EXPECTED: u64 = 32 * 1024;
 
 /// An append slower than this sends the next one of its log through `block_in_place`.
 pub const APPEND_SLOW_MS: u64 = 5;

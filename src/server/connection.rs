@@ -5,7 +5,7 @@
 //! socket is not read. An idle connection holds no buffer.
 //!
 //! A buffer above `READ_STEP_BYTES` is charged to `shares.rs`. Buffers grow with what has come, never with what is announced. A timer looks
-//! each second at a connection that stays inside a request: a buffer larger than what is in it is cut to size, and who brings next
+//! a second after it at a connection that stays inside a request, and each second at one that holds a large buffer: a buffer larger than what is in it is cut to size, and who brings next
 //! to nothing for `klamm.request.progress.ms`, or fills slowly what others wait for, is closed.
 
 use std::collections::VecDeque;
@@ -72,6 +72,8 @@ struct Connection {
     frames: u64,
     /// Requests executed since it last waited for something.
     in_a_row: u32,
+    /// When the first of them was.
+    row_began: Instant,
     /// What the timer last saw of a frame that was begun.
     watched: Option<Watched>,
     replies: VecDeque<Reply>,
@@ -120,11 +122,12 @@ pub async fn serve(
         session,
         buffer: BytesMut::new(),
         charge: None,
-        step: limits::READ_STEP_BYTES,
+        step: limits::FIRST_READ_BYTES,
         wanted: 0,
         received: 0,
         frames: 0,
         in_a_row: 0,
+        row_began: now,
         watched: None,
         replies: VecDeque::new(),
         reply_bytes: 0,
@@ -175,7 +178,7 @@ impl Connection {
                     Err(error) => return Err(error),
                 }
             }
-            if read && !self.buffer.is_empty() {
+            if read && !self.buffer.is_empty() && self.is_to_be_looked_at() {
                 self.alarm(self.last_activity + LOOK);
             }
             match self.wait(read, stopping).await? {
@@ -196,6 +199,12 @@ impl Connection {
         }
     }
 
+    /// Whether the frame that was begun is to be looked at soon: for the first time, or because it holds what others may wait for. Of
+    /// thousands that hold next to nothing it is enough to see that they make progress.
+    fn is_to_be_looked_at(&self) -> bool {
+        self.charge.is_some() || self.watched.is_none_or(|seen| seen.frame != self.frames)
+    }
+
     /// The timer fired: closes a connection that is idle or dawdles, and sets the timer again.
     fn look(&mut self, read: bool) -> Option<End> {
         let now = Instant::now();
@@ -210,10 +219,16 @@ impl Connection {
             return None;
         }
         let is_short = self.shares.is_short();
-        self.timer.as_mut().reset(idle.min(now + if is_short { LOOK_WHEN_SHORT } else { LOOK }));
+        let next = match &self.charge {
+            None => self.broker.limits.request_progress,
+            Some(_) if is_short => LOOK_WHEN_SHORT,
+            Some(_) => LOOK,
+        };
+        self.timer.as_mut().reset(idle.min(now + next));
         let fresh = Watched { frame: self.frames, since: now, received: self.received, received_lately: self.received };
         let Some(seen) = self.watched.filter(|seen| seen.frame == self.frames) else {
             self.watched = Some(fresh);
+            self.cut_to_size();
             return None;
         };
         if self.received - seen.received >= limits::FRAME_PROGRESS_BYTES {
@@ -269,7 +284,7 @@ impl Connection {
         let shares = Arc::clone(&self.shares);
         let mut turn = None;
         while self.has_room() {
-            if self.in_a_row >= limits::REQUESTS_IN_A_ROW {
+            if self.is_long_in_a_row() {
                 self.in_a_row = 0;
                 drop(turn.take());
                 turn = shares.turn().await;
@@ -310,6 +325,21 @@ impl Connection {
             }
         }
         None
+    }
+
+    /// Whether it is time for others: after many requests, and after fewer that take long.
+    fn is_long_in_a_row(&mut self) -> bool {
+        if self.in_a_row >= limits::REQUESTS_IN_A_ROW {
+            return true;
+        }
+        if !self.in_a_row.is_multiple_of(limits::REQUESTS_BETWEEN_LOOKS) {
+            return false;
+        }
+        let now = Instant::now();
+        if self.in_a_row == 0 {
+            self.row_began = now;
+        }
+        now - self.row_began > limits::TIME_IN_A_ROW
     }
 
     fn push(&mut self, reply: Reply) {

@@ -40,6 +40,7 @@ pub fn prepare(stream: &TcpStream) {
         let _ = rustix::net::sockopt::set_tcp_keepidle(stream, Duration::from_secs(90));
         let _ = rustix::net::sockopt::set_tcp_keepintvl(stream, Duration::from_secs(15));
         let _ = rustix::net::sockopt::set_tcp_keepcnt(stream, 4);
+        let _ = socket2::SockRef::from(stream).set_tcp_notsent_lowat(limits::UNSENT_BYTES);
     }
 }
 
@@ -185,4 +186,20 @@ async fn send_piece(stream: &TcpStream, region: &FileRegion, shares: &Shares) ->
     let piece = FileRegion { length: length.min(256 * 1024), ..region.clone() };
     let bytes = read_region(&piece, shares).await?;
     stream.async_io(Interest::WRITABLE, || send_slices(stream, &[IoSlice::new(&bytes)], false)).await
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    /// It was megabytes for each that did not read: a thousand of them took what all sockets of the machine may.
+    #[tokio::test]
+    async fn the_system_holds_little_for_a_peer_that_does_not_read() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let _peer = TcpStream::connect(listener.local_addr().expect("bound")).await.expect("connected");
+        let (stream, _) = listener.accept().await.expect("accepted");
+        prepare(&stream);
+        let socket = socket2::SockRef::from(&stream);
+        assert_eq!(socket.tcp_notsent_lowat().expect("Linux knows it"), limits::UNSENT_BYTES);
+    }
 }

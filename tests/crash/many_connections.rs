@@ -270,4 +270,7 @@ fn the_soft_limit_of_open_files_is_raised_and_said() {
     assert!(broker.log().contains("limit of open files raised from=64"), "{}", broker.log());
     let mut crowd: Vec<_> = (0..100).map(|_| broker.connect()).collect();
     assert!(crowd.iter_mut().all(is_served));
+    // Not made larger step by step under a flood of connections: each step stops a thread.
+    let places = broker.places_for_files();
+    assert!(places >= raise_open_files().min(32 * 1024) / 2, "{places}");
 }

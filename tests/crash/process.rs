@@ -164,6 +164,12 @@ impl Process {
         between(&status, "VmRSS:", "kB").and_then(|number| number.trim().parse().ok()).expect("a figure")
     }
 
+    /// Files that the system has places for without making its table of them anew.
+    pub fn places_for_files(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("the broker lives");
+        between(&status, "FDSize:", "\n").and_then(|number| number.trim().parse().ok()).expect("a figure")
+    }
+
     /// Open files.
     pub fn files(&self) -> usize {
         std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).expect("the broker lives").count()
