@@ -100,6 +100,8 @@ pub struct Call<'a> {
     pub broker: &'a Arc<Broker>,
     pub session: &'a mut Session,
     pub client_id: Option<&'a str>,
+    /// On a thread of low priority (`heavy.rs`): nothing that others wait for may be done here.
+    pub is_aside: bool,
 }
 
 impl Call<'_> {

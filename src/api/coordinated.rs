@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Call, Outcome, errors};
+use tokio::task::block_in_place;
+
+use super::{Broker, Call, Outcome, errors};
 use crate::coordinator::group::event::{Client, Event, GroupError, Reply};
 use crate::coordinator::groups::GroupShell;
 use crate::coordinator::shell::{Called, ShellError};
@@ -15,7 +17,32 @@ pub fn ask<R: Send + 'static>(
     event: Event,
     answer: impl FnOnce(Result<Reply, ErrorCode>) -> R + Send + 'static,
 ) -> Outcome<R> {
-    let Some(shell) = call.broker.groups.shell_of(group) else {
+    ask_of(call.broker, call.is_aside, group, event, answer)
+}
+
+/// The same, on a thread of low priority or not.
+pub fn ask_of<R: Send + 'static>(
+    broker: &Arc<Broker>,
+    is_aside: bool,
+    group: &str,
+    event: Event,
+    answer: impl FnOnce(Result<Reply, ErrorCode>) -> R + Send + 'static,
+) -> Outcome<R> {
+    if is_aside {
+        // A thread of low priority must not hold the lock of all groups of a partition. It may be megabytes that are written.
+        let (broker, group) = (Arc::clone(broker), group.to_owned());
+        return Outcome::Then(Box::new(move || block_in_place(|| ask_now(&broker, &group, event, answer))));
+    }
+    ask_now(broker, group, event, answer)
+}
+
+fn ask_now<R: Send + 'static>(
+    broker: &Broker,
+    group: &str,
+    event: Event,
+    answer: impl FnOnce(Result<Reply, ErrorCode>) -> R + Send + 'static,
+) -> Outcome<R> {
+    let Some(shell) = broker.groups.shell_of(group) else {
         return Outcome::Now(answer(Err(ErrorCode::NOT_COORDINATOR)));
     };
     match shell.call(event) {

@@ -18,14 +18,18 @@ pub struct Heavy {
 }
 
 impl Heavy {
-    /// Starts `threads` of them. Where none can be started, the work is refused.
+    /// Starts `threads` of them. Where none can be started, the work is refused. Must be called on the runtime.
     pub fn start(name: &str, threads: usize) -> Heavy {
+        let runtime = tokio::runtime::Handle::current();
         let (jobs, queue) = mpsc::channel::<Job>();
         let queue = std::sync::Arc::new(Mutex::new(queue));
         for _ in 0..threads.max(1) {
             let queue = std::sync::Arc::clone(&queue);
+            let runtime = runtime.clone();
             let work = move || {
                 be_humble();
+                // What it executes may start tasks.
+                let _runtime = runtime.enter();
                 loop {
                     let job = queue.lock().recv();
                     match job {

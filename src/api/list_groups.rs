@@ -6,6 +6,8 @@
 //!
 //! Reference: Kafka `GroupCoordinatorService.listGroups`.
 
+use tokio::task::block_in_place;
+
 use super::coordinated::ask_each;
 use super::{Call, Outcome};
 use crate::coordinator::group::event::{Event, ListGroups, ListedGroup as Listed, Reply};
@@ -17,7 +19,7 @@ pub fn handle(call: Call<'_>, request: ListGroupsRequest, (): ()) -> Outcome<Lis
     let filter = ListGroups { states: lower(request.states_filter), types: lower(request.types_filter) };
     let shells = call.broker.groups.shells().into_iter();
     let asked = shells.map(|shell| (Some(shell), Event::ListGroups(filter.clone()))).collect();
-    ask_each(asked, |replies| {
+    let list = || ask_each(asked, |replies| {
         let mut groups = Vec::new();
         for reply in replies {
             match reply {
@@ -28,7 +30,9 @@ pub fn handle(call: Call<'_>, request: ListGroupsRequest, (): ()) -> Outcome<Lis
             }
         }
         ListGroupsResponse { groups, error_code: ErrorCode::NONE, ..ListGroupsResponse::default() }
-    })
+    });
+    // There may be a hundred thousand.
+    block_in_place(list)
 }
 
 fn row(listed: Listed) -> ListedGroup {

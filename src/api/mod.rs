@@ -134,13 +134,13 @@ pub fn dispatch(broker: &Arc<Broker>, session: &mut Session, frame: Bytes) -> Di
         let (broker, mut session) = (Arc::clone(broker), session.clone());
         return Dispatched::Heavy(Box::new(move || {
             run(
-                Call { broker: &broker, session: &mut session, client_id: header.client_id.as_deref() },
+                Call { broker: &broker, session: &mut session, client_id: header.client_id.as_deref(), is_aside: true },
                 &header,
                 reader,
             )
         }));
     }
-    run(Call { broker, session, client_id: header.client_id.as_deref() }, &header, reader)
+    run(Call { broker, session, client_id: header.client_id.as_deref(), is_aside: false }, &header, reader)
 }
 
 fn serve<R: Request>(

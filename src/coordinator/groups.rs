@@ -8,7 +8,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::group::event::Event;
-use super::group::{GroupMachine, GroupSettings};
+use super::group::{GroupMachine, GroupMemory, GroupSettings};
 use super::machine::Topics;
 use super::shell::{Shell, Surroundings};
 use crate::base::clock::Clock;
@@ -34,12 +34,14 @@ pub struct Groups {
 impl Groups {
     pub fn new(registry: Arc<Registry>, settings: Arc<Settings>, clock: Arc<dyn Clock>) -> Groups {
         let of_groups = Arc::new(GroupSettings::of(&settings));
+        let memory = GroupMemory::new(usize::try_from(settings.long("klamm.group.memory.bytes")).unwrap_or(usize::MAX));
         let surroundings = Arc::new(Surroundings {
             clock,
             topics: Arc::new(RegistryTopics(Arc::clone(&registry))),
             random: random::bytes,
-            fresh: Box::new(move || GroupMachine::new(Arc::clone(&of_groups))),
+            fresh: Box::new(move || GroupMachine::new(Arc::clone(&of_groups), Arc::clone(&memory))),
             command: Box::new(|none| match none {}),
+            slow_turn: Mutex::new(()),
         });
         Groups { registry, settings, surroundings, shells: Mutex::default() }
     }

@@ -10,6 +10,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -30,6 +31,9 @@ use crate::topics::{Partition, Seat, Waiter};
 
 /// Plain bytes of one compressed batch (Kafka may have written it).
 const BATCH_PLAIN_BYTES_MAX: usize = 64 << 20;
+
+/// An input that takes longer may be one of many.
+const SLOW: Duration = Duration::from_micros(250);
 
 /// Why the coordinator does not answer for itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -112,6 +116,8 @@ pub struct Surroundings<M: Machine> {
     pub fresh: Box<dyn Fn() -> M + Send + Sync>,
     /// Carries out a machine's commands, after the records were replayed.
     pub command: Box<dyn Fn(M::Command) + Send + Sync>,
+    /// One input at a time is worked off of those that are slow: what groups of thousands cost is a processor at most.
+    pub slow_turn: Mutex<()>,
 }
 
 /// See the module's comment.
@@ -121,6 +127,8 @@ pub struct Shell<M: Machine> {
     state: Mutex<State<M>>,
     /// A deadline came nearer.
     armed: Notify,
+    /// The last input took long: the next one leaves the runtime's thread to others.
+    slow: AtomicBool,
 }
 
 enum State<M: Machine> {
@@ -143,7 +151,8 @@ struct Running<M: Machine> {
 impl<M: Machine> Shell<M> {
     /// A shell that has read nothing yet, and its timer. Must be called on the runtime.
     pub fn start(partition: Arc<Partition>, surroundings: Arc<Surroundings<M>>) -> Arc<Shell<M>> {
-        let shell = Arc::new(Shell { partition, surroundings, state: Mutex::new(State::Absent), armed: Notify::new() });
+        let (state, armed) = (Mutex::new(State::Absent), Notify::new());
+        let shell = Arc::new(Shell { partition, surroundings, state, armed, slow: AtomicBool::new(false) });
         tokio::spawn(keep_time(Arc::downgrade(&shell)));
         shell
     }
@@ -155,6 +164,21 @@ impl<M: Machine> Shell<M> {
 
     /// Asks the machine. While its log is being read the answer is `Loading`.
     pub fn call(self: &Arc<Self>, event: M::Event) -> Called<M::Reply> {
+        self.without_holding_up(|| self.call_now(event))
+    }
+
+    /// After a slow input the runtime's thread goes to others before the next one, which may be as slow or wait for one that is.
+    fn without_holding_up<T>(&self, work: impl FnOnce() -> T) -> T {
+        if !self.slow.load(Ordering::Relaxed) {
+            return work();
+        }
+        tokio::task::block_in_place(|| {
+            let _turn = self.surroundings.slow_turn.lock();
+            work()
+        })
+    }
+
+    fn call_now(self: &Arc<Self>, event: M::Event) -> Called<M::Reply> {
         let mut state = self.state.lock();
         let running = match &mut *state {
             State::Here(running) => running,
@@ -199,7 +223,7 @@ impl<M: Machine> Shell<M> {
         }
         self.load_now();
         if matches!(*self.state.lock(), State::Here(_)) {
-            self.call(event)
+            self.call_now(event)
         } else {
             Called::Now(Err(ShellError::NotCoordinator))
         }
@@ -211,7 +235,7 @@ impl<M: Machine> Shell<M> {
 
     /// Tells the machine that topics changed.
     pub fn topics_changed(&self) {
-        self.input(Input::TopicsChanged);
+        self.without_holding_up(|| self.input(Input::TopicsChanged));
     }
 
     /// Reads the log now, if it was not read. Returns when it is done.
@@ -300,7 +324,7 @@ impl<M: Machine> Shell<M> {
             random: &mut random,
             topics: &*self.surroundings.topics,
         };
-        let wall = context.wall;
+        let (wall, begun) = (context.wall, context.monotonic);
         let effects = decide(&mut running.machine, &mut context);
         if !effects.records.is_empty() {
             self.append(&mut running.machine, effects.records, effects.transaction, wall)?;
@@ -317,6 +341,8 @@ impl<M: Machine> Shell<M> {
             }
         }
         self.arm(running);
+        let took = clock.monotonic().0.saturating_sub(begun.0);
+        self.slow.store(took > SLOW, Ordering::Relaxed);
         Ok((own_reply, end))
     }
 
@@ -397,7 +423,7 @@ struct Lost;
 async fn keep_time<M: Machine>(shell: std::sync::Weak<Shell<M>>) {
     loop {
         let Some(alive) = shell.upgrade() else { return };
-        match alive.tick() {
+        match alive.without_holding_up(|| alive.tick()) {
             None => return,
             Some(Some(sleep)) => {
                 tokio::select! {

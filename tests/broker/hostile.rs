@@ -11,11 +11,14 @@ use klamm::api::TABLE;
 use klamm::base::ids::Uuid;
 use klamm::record::compression::Codec;
 use klamm::wire::messages::api_versions::ApiVersionsRequest;
+use klamm::wire::messages::consumer_group_describe::ConsumerGroupDescribeRequest;
 use klamm::wire::messages::create_partitions::{CreatePartitionsRequest, CreatePartitionsTopic};
 use klamm::wire::messages::create_topics::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest};
+use klamm::wire::messages::delete_groups::DeleteGroupsRequest;
 use klamm::wire::messages::delete_topics::{DeleteTopicState, DeleteTopicsRequest};
 use klamm::wire::messages::describe_cluster::DescribeClusterRequest;
 use klamm::wire::messages::describe_configs::{DescribeConfigsRequest, DescribeConfigsResource};
+use klamm::wire::messages::describe_groups::DescribeGroupsRequest;
 use klamm::wire::messages::describe_log_dirs::{DescribableLogDirTopic, DescribeLogDirsRequest};
 use klamm::wire::messages::describe_producers::{DescribeProducersRequest, DescribeProducersTopic};
 use klamm::wire::messages::describe_quorum::{DescribeQuorumPartition, DescribeQuorumRequest, DescribeQuorumTopic};
@@ -23,14 +26,24 @@ use klamm::wire::messages::describe_topic_partitions::{
     DescribeTopicPartitionsRequest, DescribeTopicPartitionsTopic, TopicPartitionCursor,
 };
 use klamm::wire::messages::fetch::{FetchRequest, ForgottenTopic};
+use klamm::wire::messages::find_coordinator::FindCoordinatorRequest;
 use klamm::wire::messages::init_producer_id::InitProducerIdRequest;
+use klamm::wire::messages::leave_group::{LeaveGroupRequest, MemberIdentity};
 use klamm::wire::messages::list_config_resources::ListConfigResourcesRequest;
+use klamm::wire::messages::list_groups::ListGroupsRequest;
 use klamm::wire::messages::metadata::{MetadataRequest, MetadataRequestTopic};
+use klamm::wire::messages::offset_delete::{
+    OffsetDeleteRequest, OffsetDeleteRequestPartition, OffsetDeleteRequestTopic,
+};
+use klamm::wire::messages::offset_fetch::{
+    OffsetFetchRequest, OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics,
+};
 use klamm::wire::messages::offset_for_leader_epoch::{
     OffsetForLeaderEpochRequest, OffsetForLeaderPartition, OffsetForLeaderTopic,
 };
 use klamm::wire::{Request, frame};
 
+use crate::groups;
 use crate::rig::{
     self, BY_NAME, Client, PATIENCE, Rig, batch, coded, fetch_request, list_offsets_request, produce_request,
     records_of, until, values,
@@ -201,7 +214,37 @@ fn valid_frames(good: Uuid) -> Vec<Vec<u8>> {
     let topics = vec![DescribeTopicPartitionsTopic { name: text("good") }];
     let cursor = Some(TopicPartitionCursor { topic_name: text("good"), partition_index: 0 });
     in_every_version(all, &DescribeTopicPartitionsRequest { topics, cursor, ..Default::default() });
+    group_frames(all, good);
     frames
+}
+
+/// Requests of a group that nobody is in, each refused but for those of offsets.
+fn group_frames(all: &mut Vec<Vec<u8>>, good: Uuid) {
+    let text = |text: &str| text.to_owned();
+    let find = FindCoordinatorRequest { key: text("g"), coordinator_keys: vec![text("g")], ..Default::default() };
+    in_every_version(all, &find);
+    in_every_version(all, &groups::join_request("g", "stranger"));
+    in_every_version(all, &groups::sync_request("g", "stranger", 1, &[("stranger", b"x")]));
+    in_every_version(all, &groups::heartbeat_request("g", "stranger", 1));
+    let members = vec![MemberIdentity { member_id: text("stranger"), ..Default::default() }];
+    in_every_version(all, &LeaveGroupRequest { group_id: text("g"), member_id: text("stranger"), members });
+    in_every_version(all, &groups::beat_request("g", "stranger", 5, &[]));
+    in_every_version(all, &groups::beat_request("", "stranger", 0, &["good"]));
+    let mut commit = groups::commit_request("g", "good", 0, 1);
+    commit.topics[0].topic_id = good;
+    in_every_version(all, &commit);
+    let of_old = OffsetFetchRequestTopic { name: text("good"), partition_indexes: vec![0] };
+    let of_new = OffsetFetchRequestTopics { name: text("good"), topic_id: good, partition_indexes: vec![0] };
+    let asked = OffsetFetchRequestGroup { group_id: text("g"), topics: Some(vec![of_new]), ..Default::default() };
+    let (group_id, groups) = (text("g"), vec![asked]);
+    in_every_version(all, &OffsetFetchRequest { group_id, topics: Some(vec![of_old]), groups, require_stable: true });
+    let partitions = vec![OffsetDeleteRequestPartition { partition_index: 0 }];
+    let topics = vec![OffsetDeleteRequestTopic { name: text("good"), partitions }];
+    in_every_version(all, &OffsetDeleteRequest { group_id: text("g"), topics });
+    in_every_version(all, &DescribeGroupsRequest { groups: vec![text("g")], ..Default::default() });
+    in_every_version(all, &ConsumerGroupDescribeRequest { group_ids: vec![text("g")], ..Default::default() });
+    in_every_version(all, &ListGroupsRequest { states_filter: vec![text("Stable")], ..Default::default() });
+    in_every_version(all, &DeleteGroupsRequest { groups_names: vec![text("h")] });
 }
 
 /// Fetches that were made to wait are few; a broker that hangs is not.

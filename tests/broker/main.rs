@@ -5,6 +5,7 @@ mod alter_configs;
 mod alter_partition_reassignments;
 mod alter_replica_log_dirs;
 mod api_versions;
+mod bad_groups;
 mod command;
 mod consumer_group_describe;
 mod consumer_group_heartbeat;

@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 
+use super::consumer::regex::Compiled;
 use crate::base::ids::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, TopicId, TopicName};
 
 /// A group's name; may be empty for commits of version 0 clients.
@@ -217,6 +218,8 @@ pub struct ConsumerGroupHeartbeat {
     pub owned: Option<Vec<(TopicId, Vec<i32>)>>,
     /// From version 1 on the member makes its own id (KIP-1082).
     pub makes_own_id: bool,
+    /// `subscribed_regex`, read where nobody waits for it; `None`: not yet.
+    pub expression: Option<Compiled>,
 }
 
 /// A ConsumerGroupHeartbeat's answer.

@@ -14,11 +14,12 @@ use super::event::{
     FetchedTopic, GroupError, GroupId, Heartbeat, JoinGroup, JoinRefused, LeaveGroup, ListGroups, ListedGroup,
     OffsetCommit, OffsetDelete, OffsetFetch, Refusal, Reply, SyncGroup, TopicRef,
 };
+use super::memory::{Account, Asker, GroupMemory};
 use super::offsets::{ExpiryBase, Offsets};
 use super::record::Record;
 use super::scope::{Command, GroupEffects, GroupSettings, Scope, Timer};
 use super::timers::Timers;
-use crate::base::clock::Monotonic;
+use crate::base::clock::{Monotonic, WallMs};
 use crate::base::ids::{TopicId, TopicName};
 use crate::base::limits::GROUP_RECORDS_BYTES_MAX;
 use crate::coordinator::machine::{At, Context, Input, Machine, Marker, Ticket};
@@ -51,6 +52,14 @@ impl Group {
         }
     }
 
+    /// What it comes to in memory, about.
+    fn weight(&self) -> usize {
+        match self {
+            Group::Classic(group) => group.weight(),
+            Group::Consumer(group) => group.weight(),
+        }
+    }
+
     fn listed(&self, id: &str) -> ListedGroup {
         let (protocol_type, state, kind) = match self {
             Group::Classic(group) => (group.protocol_type().unwrap_or_default(), group.state().name(), "classic"),
@@ -65,6 +74,7 @@ pub struct GroupMachine {
     settings: Arc<GroupSettings>,
     groups: HashMap<GroupId, Group>,
     offsets: Offsets,
+    account: Account,
     timers: Timers<Timer>,
     /// The log is being read: records make groups. Later groups make records.
     loading: bool,
@@ -77,12 +87,13 @@ pub struct GroupMachine {
 }
 
 impl GroupMachine {
-    /// A machine that remembers nothing.
-    pub fn new(settings: Arc<GroupSettings>) -> GroupMachine {
+    /// A machine that remembers nothing. `memory` is what all machines may take together.
+    pub fn new(settings: Arc<GroupSettings>, memory: Arc<GroupMemory>) -> GroupMachine {
         GroupMachine {
             settings,
             groups: HashMap::new(),
             offsets: Offsets::default(),
+            account: Account::new(memory),
             timers: Timers::default(),
             loading: true,
             gone: Vec::new(),
@@ -114,6 +125,37 @@ impl GroupMachine {
         let most = self.settings.groups_max;
         let is_known = self.groups.contains_key(id) || self.offsets.has(id);
         is_known || self.groups.len() < most && self.offsets.group_count() < most
+    }
+
+    /// Reckons anew what has changed.
+    fn settle(&mut self) {
+        let (groups, offsets) = (&self.groups, self.offsets.bytes());
+        self.account.settle(|id| groups.get(id).map_or(0, Group::weight), offsets);
+    }
+
+    /// Whether a join may take what it takes.
+    fn has_memory_to_join(&self, request: &JoinGroup, now: Monotonic) -> bool {
+        let (more, known) = match self.groups.get(&request.group) {
+            Some(Group::Classic(group)) => group.join_grows(request),
+            Some(Group::Consumer(group)) => group.join_grows(request),
+            None => ClassicGroup::new(request.group.clone(), WallMs(0)).join_grows(request),
+        };
+        self.account.has_room(more, if known { Asker::Known } else { Asker::New }, now)
+    }
+
+    /// Whether a member of a consumer group may take what it says.
+    fn has_memory_to_stay(&self, request: &ConsumerGroupHeartbeat, now: Monotonic) -> bool {
+        let (more, known) = match self.groups.get(&request.group) {
+            Some(Group::Consumer(group)) => group.heartbeat_grows(request),
+            Some(Group::Classic(_)) | None => ConsumerGroup::new(request.group.clone()).heartbeat_grows(request),
+        };
+        self.account.has_room(more, if known { Asker::Known } else { Asker::New }, now)
+    }
+
+    fn has_memory_to_commit(&self, request: &OffsetCommit, now: Monotonic) -> bool {
+        let known = self.groups.contains_key(&request.group) || self.offsets.has(&request.group);
+        let more = self.offsets.commit_grows(request);
+        self.account.has_room(more, if known { Asker::Known } else { Asker::New }, now)
     }
 
     fn request(&mut self, ticket: Ticket, event: Event, context: &mut Context<'_>) -> GroupEffects {
@@ -154,6 +196,7 @@ impl GroupMachine {
         if group.is_nothing() {
             self.groups.remove(id);
         }
+        self.account.changed(id);
         Some((decided, effects))
     }
 
@@ -166,7 +209,7 @@ impl GroupMachine {
             Some(Refusal::InvalidSessionTimeout)
         } else if !known && !request.member_id.is_empty() {
             Some(Refusal::UnknownMemberId)
-        } else if !self.has_room_for(&request.group) {
+        } else if !self.has_room_for(&request.group) || !self.has_memory_to_join(&request, context.monotonic) {
             Some(Refusal::CoordinatorNotAvailable)
         } else {
             None
@@ -227,6 +270,9 @@ impl GroupMachine {
         effects: &mut GroupEffects,
     ) -> Result<ConsumerHeartbeatAnswer, GroupError> {
         heartbeat::check(request, &self.settings.consumer_assignors)?;
+        if request.member_epoch >= 0 && !self.has_memory_to_stay(request, context.monotonic) {
+            return Err(Refusal::CoordinatorNotAvailable.into());
+        }
         let id = &request.group;
         let joins = request.member_epoch == 0;
         let fresh;
@@ -319,6 +365,13 @@ impl GroupMachine {
 
     fn sync(&mut self, ticket: Ticket, request: SyncGroup, context: &mut Context<'_>) -> GroupEffects {
         let id = request.group.clone();
+        if let Some(Group::Classic(group)) = self.groups.get(&id) {
+            let given: usize = request.assignments.iter().map(|(_, assignment)| assignment.len()).sum();
+            let more = given.saturating_sub(group.assignments_bytes());
+            if !self.account.has_room(more, Asker::Known, context.monotonic) {
+                return GroupEffects::reply(ticket, Reply::SyncGroup(Err(Refusal::CoordinatorNotAvailable.into())));
+            }
+        }
         if let Some((synced, mut effects)) =
             self.with_consumer(&id, context, |group, scope| group.classic_sync(scope, &request))
         {
@@ -335,11 +388,16 @@ impl GroupMachine {
     }
 
     fn heartbeat(&mut self, ticket: Ticket, request: &Heartbeat, context: &mut Context<'_>) -> GroupEffects {
-        let decided = match self.groups.get(&request.group) {
+        let decided = match self.groups.get_mut(&request.group) {
             Some(Group::Consumer(_)) => {
                 self.with_consumer(&request.group, context, |group, scope| group.classic_heartbeat(scope, request))
             }
-            _ => self.with_classic(&request.group, context, |group, scope| group.heartbeat(scope, request)),
+            Some(Group::Classic(group)) => {
+                let mut effects = GroupEffects::default();
+                let mut scope = Scope::new(context, &self.settings, &mut self.timers, &mut effects);
+                Some((group.heartbeat(&mut scope, request), effects))
+            }
+            None => None,
         };
         let unknown = if request.group.is_empty() { Refusal::InvalidGroupId } else { Refusal::UnknownMemberId };
         let (outcome, mut effects) = decided.unwrap_or_else(|| (Err(unknown.into()), GroupEffects::default()));
@@ -370,16 +428,16 @@ impl GroupMachine {
     fn commit(&mut self, ticket: Ticket, request: &OffsetCommit, context: &mut Context<'_>) -> GroupEffects {
         let (generation, now) = (request.generation_or_epoch, context.wall);
         let bytes_max = self.settings.offset_metadata_bytes_max;
-        let has_room = self.has_room_for(&request.group);
+        let has_room = self.has_room_for(&request.group) && self.has_memory_to_commit(request, context.monotonic);
         let mut effects = GroupEffects::default();
         let allowed = match self.groups.get_mut(&request.group) {
             _ if commit_bytes(request) > GROUP_RECORDS_BYTES_MAX => Err(Refusal::InvalidCommitOffsetSize.into()),
+            _ if !has_room => Err(Refusal::CoordinatorNotAvailable.into()),
             Some(Group::Consumer(group)) => group.check_commit(request),
             Some(Group::Classic(group)) => {
                 let mut scope = Scope::new(context, &self.settings, &mut self.timers, &mut effects);
                 group.check_commit(&mut scope, request).map(|()| CommitOf::Anything)
             }
-            None if !has_room => Err(Refusal::CoordinatorNotAvailable.into()),
             // Nobody manages this group: anyone may commit who does not claim to be a member.
             None if generation < 0 => Ok(CommitOf::Anything),
             None if request.knows_member_epochs => Err(Refusal::GroupIdNotFound.into()),
@@ -601,6 +659,7 @@ impl Machine for GroupMachine {
     type Command = Command;
 
     fn handle(&mut self, input: Input<Event>, context: &mut Context<'_>) -> GroupEffects {
+        self.settle();
         match input {
             Input::Request { ticket, event } => self.request(ticket, event, context),
             Input::Deadline => self.deadline(context),
@@ -609,6 +668,9 @@ impl Machine for GroupMachine {
     }
 
     fn replay(&mut self, record: Record, at: At) {
+        if !matches!(record, Record::Offset { .. }) {
+            self.account.changed(record.group());
+        }
         match record {
             Record::Offset { group, topic, partition, value } => {
                 self.offsets.replay(&group, &topic, partition, value, at);
@@ -642,6 +704,7 @@ impl Machine for GroupMachine {
 
     fn loaded(&mut self, context: &mut Context<'_>) -> GroupEffects {
         self.loading = false;
+        self.settle();
         let mut effects = GroupEffects::default();
         let mut scope = Scope::new(context, &self.settings, &mut self.timers, &mut effects);
         for group in self.groups.values_mut() {

@@ -8,6 +8,7 @@ pub mod classic;
 pub mod consumer;
 pub mod event;
 pub mod machine;
+pub mod memory;
 pub mod offsets;
 pub mod record;
 pub mod scope;
@@ -15,6 +16,7 @@ pub mod subscription;
 pub mod timers;
 
 pub use machine::GroupMachine;
+pub use memory::GroupMemory;
 pub use scope::GroupSettings;
 
 #[cfg(test)]

@@ -31,8 +31,20 @@ pub struct Committed {
     recorded_at: Offset,
 }
 
+/// What a group, a topic in it and an offset come to in memory, about, without names and texts.
+const GROUP_BYTES: usize = 700;
+const TOPIC_BYTES: usize = 1100;
+const OFFSET_BYTES: usize = 160;
+
 type Partitions = BTreeMap<i32, Committed>;
 type Topics = BTreeMap<Arc<str>, Partitions>;
+
+impl Committed {
+    /// What it comes to in memory.
+    fn bytes(&self) -> usize {
+        OFFSET_BYTES + self.metadata.as_ref().map_or(0, |text| text.len())
+    }
+}
 
 /// What a producer's open transaction holds of a group: topic and partition, to what it will be.
 type Pending = HashMap<Arc<str>, Topics>;
@@ -44,6 +56,8 @@ pub struct Offsets {
     pending: HashMap<ProducerId, (ProducerEpoch, Pending)>,
     /// One copy of each topic's name.
     names: BTreeSet<Arc<str>>,
+    /// What `groups` comes to in memory.
+    bytes: usize,
 }
 
 /// What expires when.
@@ -68,7 +82,7 @@ impl Offsets {
             }
             (Some(value), None) => self.insert(group, topic, partition, committed(value, at)),
             (None, _) => {
-                remove_from(&mut self.groups, group, &topic, partition);
+                self.bytes -= remove_from(&mut self.groups, group, &topic, partition);
                 for (_, pending) in self.pending.values_mut() {
                     remove_from(pending, group, &topic, partition);
                 }
@@ -113,6 +127,28 @@ impl Offsets {
     /// True if anything is committed for the group, or held back for it by an open transaction.
     pub fn has(&self, group: &str) -> bool {
         self.groups.contains_key(group) || self.pending.values().any(|(_, pending)| pending.contains_key(group))
+    }
+
+    /// What the offsets come to in memory, about; without those of open transactions.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// How much more they would come to after a commit.
+    pub fn commit_grows(&self, request: &OffsetCommit) -> usize {
+        let known = self.groups.get(&*request.group);
+        let mut more = if known.is_some() { 0 } else { GROUP_BYTES + request.group.len() };
+        for (topic, asked) in &request.topics {
+            let Some(name) = &topic.name else { continue };
+            let of_topic = known.and_then(|topics| topics.get(name.as_str()));
+            more += if of_topic.is_some() { 0 } else { TOPIC_BYTES };
+            for partition in asked.iter().filter(|partition| partition.refused.is_none()) {
+                let before = of_topic.and_then(|offsets| offsets.get(&partition.partition)).map_or(0, Committed::bytes);
+                let now = OFFSET_BYTES + partition.metadata.as_ref().map_or(0, String::len);
+                more += now.saturating_sub(before);
+            }
+        }
+        more
     }
 
     /// How many groups have a committed offset.
@@ -325,26 +361,36 @@ impl Offsets {
     }
 
     fn insert(&mut self, group: &str, topic: Arc<str>, partition: i32, committed: Committed) {
+        self.bytes += committed.bytes();
         if let Some(topics) = self.groups.get_mut(group) {
-            topics.entry(topic).or_default().insert(partition, committed);
+            let count = topics.len();
+            let before = topics.entry(topic).or_default().insert(partition, committed);
+            self.bytes += (topics.len() - count) * TOPIC_BYTES;
+            self.bytes -= before.map_or(0, |before| before.bytes());
         } else {
+            self.bytes += GROUP_BYTES + group.len() + TOPIC_BYTES;
             let topics = BTreeMap::from([(topic, BTreeMap::from([(partition, committed)]))]);
             self.groups.insert(Arc::from(group), topics);
         }
     }
 }
 
-fn remove_from(groups: &mut HashMap<Arc<str>, Topics>, group: &str, topic: &str, partition: i32) {
-    let Some(topics) = groups.get_mut(group) else { return };
+/// Removes an offset, and says how much memory it took.
+fn remove_from(groups: &mut HashMap<Arc<str>, Topics>, group: &str, topic: &str, partition: i32) -> usize {
+    let Some(topics) = groups.get_mut(group) else { return 0 };
+    let mut bytes = 0;
     if let Some(partitions) = topics.get_mut(topic) {
-        partitions.remove(&partition);
+        bytes += partitions.remove(&partition).map_or(0, |gone| gone.bytes());
         if partitions.is_empty() {
             topics.remove(topic);
+            bytes += TOPIC_BYTES;
         }
     }
     if topics.is_empty() {
         groups.remove(group);
+        bytes += GROUP_BYTES + group.len();
     }
+    bytes
 }
 
 fn committed(value: OffsetCommitValue, at: At) -> Committed {

@@ -1,6 +1,7 @@
 //! What the groups of one machine share while they decide: the clock and the topics, the settings, the timers, the effects so far.
 
 use super::classic::ClassicGroup;
+use super::consumer::regex::Compiled;
 use super::event::{GroupId, Reply};
 use super::record::Record;
 use super::timers::Timers;
@@ -123,6 +124,8 @@ pub struct Scope<'a, 'c> {
     pub effects: &'a mut GroupEffects,
     /// The group has become one of the other protocol: the machine is to keep this one from now on.
     pub converted: Option<Box<ClassicGroup>>,
+    /// An expression that was read already, and its text.
+    pub expression: Option<(String, Compiled)>,
 }
 
 impl<'a, 'c> Scope<'a, 'c> {
@@ -132,7 +135,7 @@ impl<'a, 'c> Scope<'a, 'c> {
         timers: &'a mut Timers<Timer>,
         effects: &'a mut GroupEffects,
     ) -> Self {
-        Scope { context, settings, timers, effects, converted: None }
+        Scope { context, settings, timers, effects, converted: None, expression: None }
     }
 }
 

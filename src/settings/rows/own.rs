@@ -44,6 +44,10 @@ pub(super) static ROWS: &[Row] = &[
         .own()
         .valid(AtLeast(1))
         .doc("Requests of one connection whose answers wait, past which it is not read."),
+    broker("klamm.group.memory.bytes", Long, Is("268435456"))
+        .own()
+        .valid(AtLeast(1))
+        .doc("Memory of all groups, their members and offsets, about. Past three quarters of it no new groups and members are taken, past all of it nothing that makes those that are there larger; what takes no more than before goes on."),
     broker("klamm.request.progress.ms", Long, Is("10000"))
         .own()
         .valid(AtLeast(1000))

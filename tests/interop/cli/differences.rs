@@ -109,6 +109,7 @@ const DIFFERENCES: &[Difference] = &[
         klamm: &[
             "|   klamm.connection.queued.bytes=1048576 sensitive=false synonyms={DEFAULT_CONFIG:klamm.connection.queued.bytes=1048576}",
             "|   klamm.connection.queued.requests=256 sensitive=false synonyms={DEFAULT_CONFIG:klamm.connection.queued.requests=256}",
+            "|   klamm.group.memory.bytes=268435456 sensitive=false synonyms={DEFAULT_CONFIG:klamm.group.memory.bytes=268435456}",
             "|   klamm.request.progress.ms=10000 sensitive=false synonyms={DEFAULT_CONFIG:klamm.request.progress.ms=10000}",
             "|   klamm.send.stall.ms=300000 sensitive=false synonyms={DEFAULT_CONFIG:klamm.send.stall.ms=300000}",
             "|   max.connection.creation.rate=2000 sensitive=false synonyms={DEFAULT_CONFIG:max.connection.creation.rate=2000}",

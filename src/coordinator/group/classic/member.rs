@@ -8,6 +8,9 @@ use super::super::scope::Scope;
 use super::refuse_join;
 use crate::coordinator::machine::Ticket;
 
+/// What a member comes to in memory, about, without names and what it says.
+const MEMBER_BYTES: usize = 1200;
+
 /// One member.
 #[derive(Clone, Debug)]
 pub struct Member {
@@ -89,6 +92,12 @@ impl Member {
     pub(super) fn bytes(&self) -> usize {
         let protocols: usize = self.protocols.iter().map(|(name, metadata)| name.len() + metadata.len()).sum();
         protocols + self.id.len() + self.client.id.len() + self.client.host.len()
+    }
+
+    /// What it comes to in memory, about.
+    pub(super) fn weight(&self) -> usize {
+        let instance = self.instance_id.as_ref().map_or(0, String::len);
+        MEMBER_BYTES + self.bytes() + 5 * self.id.len() + 3 * instance + self.assignment.len()
     }
 
     pub(super) fn supports(&self, protocol: &str) -> bool {

@@ -16,8 +16,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use bytes::Bytes;
 
 use super::event::{
-    DescribedGroup, DescribedMember, GroupError, GroupId, Heartbeat, JoinRefused, LeaveGroup, LeavingMember, Left,
-    OffsetCommit, Refusal, Reply, SyncGroup, Synced,
+    DescribedGroup, DescribedMember, GroupError, GroupId, Heartbeat, JoinGroup, JoinRefused, LeaveGroup, LeavingMember,
+    Left, OffsetCommit, Refusal, Reply, SyncGroup, Synced,
 };
 use super::offsets::ExpiryBase;
 use super::record::{GroupMetadataValue, MemberMetadata, Record};
@@ -34,6 +34,12 @@ pub use member::Member;
 
 /// How long a new member may wait in a join that does not end (Kafka: `CLASSIC_GROUP_NEW_MEMBER_JOIN_TIMEOUT_MS`).
 const NEW_MEMBER_JOIN_TIMEOUT_MS: i32 = 5 * 60 * 1000;
+
+/// What a group and an id that was given out come to in memory, about, without names.
+const GROUP_BYTES: usize = 1000;
+const PENDING_BYTES: usize = 450;
+/// Besides, of a group that somebody is in: nodes of trees have places for eleven.
+const MEMBERS_BYTES: usize = 2500;
 
 /// The protocol type of consumers; others (Connect's workers) bring their own.
 pub const CONSUMER: &str = "consumer";
@@ -203,6 +209,41 @@ impl ClassicGroup {
 
     pub fn is_empty(&self) -> bool {
         self.state == State::Empty && self.pending_join.is_empty()
+    }
+
+    /// What it comes to in memory, about, with its timers.
+    pub fn weight(&self) -> usize {
+        // Twice in a timer.
+        let name = 2 * self.id.len();
+        let pending: usize = self.pending_join.iter().map(|id| PENDING_BYTES + name + 3 * id.len()).sum();
+        let members: usize = self.members.values().map(|member| name + member.weight()).sum();
+        let topics: usize = self.topics.iter().flatten().map(|topic| topic.len() + 64).sum();
+        let inhabited = if self.members.is_empty() { 0 } else { MEMBERS_BYTES };
+        GROUP_BYTES + inhabited + 5 * self.id.len() + pending + members + topics
+    }
+
+    /// How much more it would come to with a join; and whether who joins is a member already.
+    pub fn join_grows(&self, request: &JoinGroup) -> (usize, bool) {
+        let named = self.members.get(&request.member_id);
+        let known = named.or_else(|| self.members.get(self.instances.get(request.instance_id.as_ref()?)?));
+        match known {
+            // What it was assigned it keeps, or gives back.
+            Some(member) => {
+                let now = Member::new(member.id.clone(), request).weight() + member.assignment.len();
+                (now.saturating_sub(member.weight()), true)
+            }
+            None => {
+                // The id that it is given: the client's, and a UUID.
+                let id = "-".repeat(request.client.id.len() + 37);
+                let first = if self.members.is_empty() { GROUP_BYTES + MEMBERS_BYTES } else { 0 };
+                (first + 2 * self.id.len() + Member::new(id, request).weight(), false)
+            }
+        }
+    }
+
+    /// The bytes of all assignments.
+    pub fn assignments_bytes(&self) -> usize {
+        self.members.values().map(|member| member.assignment.len()).sum()
     }
 
     /// Nobody is in it, nor about to be, and nothing was ever written of it: it need not be kept.

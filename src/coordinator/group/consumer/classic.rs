@@ -16,13 +16,27 @@ use super::super::record::{ClassicMemberMetadata, ClassicProtocol, Record};
 use super::super::scope::{Scope, Timer};
 use super::super::subscription::{self, AssignedTopic, ConsumerProtocolAssignment, ConsumerProtocolSubscription};
 use super::heartbeat::{fenced, refuse};
-use super::member::MemberState;
+use super::member::{MemberState, protocols_bytes};
 use super::{ConsumerGroup, ConsumerMember};
 use crate::base::ids::Uuid;
 use crate::base::limits::GROUP_RECORDS_BYTES_MAX;
 use crate::coordinator::machine::Topics;
 
 impl ConsumerGroup {
+    /// How much more the group would come to in memory with a join, and whether who joins is a member already.
+    pub fn join_grows(&self, request: &JoinGroup) -> (usize, bool) {
+        let named = self.members.get(&request.member_id);
+        let known = named.or_else(|| self.members.get(self.instances.get(request.instance_id.as_ref()?)?));
+        let asked: usize = request.protocols.iter().map(|(name, metadata)| name.len() + metadata.len()).sum();
+        match known {
+            Some(member) => {
+                let before = member.classic.as_ref().map_or(0, protocols_bytes);
+                (2 * asked.saturating_sub(before), true)
+            }
+            None => (2 * asked + ConsumerMember::new(request.member_id.clone()).weight(), false),
+        }
+    }
+
     /// JoinGroup.
     ///
     /// # Errors
@@ -88,8 +102,7 @@ impl ConsumerGroup {
 
     /// About what the members of the classic protocol take in the log.
     fn classic_bytes(&self) -> usize {
-        let protocols = self.members.values().filter_map(|member| member.classic.as_ref());
-        protocols.flat_map(|one| &one.supported_protocols).map(|one| one.name.len() + one.metadata.len()).sum()
+        self.members.values().filter_map(|member| member.classic.as_ref()).map(protocols_bytes).sum()
     }
 
     /// True if there is a protocol that the request and all members of the classic protocol know.

@@ -7,7 +7,8 @@ use super::super::event::{ConsumerGroupHeartbeat, ConsumerHeartbeatAnswer, Group
 use super::super::record::Record;
 use super::super::scope::{Scope, Timer};
 use super::member::{LEFT_FOR_A_WHILE, MemberState, from_list, is_within, to_list};
-use super::{ConsumerGroup, ConsumerMember, expressions};
+use super::regex::Compiled;
+use super::{ConsumerGroup, ConsumerMember};
 use crate::base::ids::Uuid;
 use crate::base::limits::GROUP_RECORDS_BYTES_MAX;
 
@@ -50,12 +51,17 @@ pub fn check(request: &ConsumerGroupHeartbeat, assignors: &[String]) -> Result<(
         return Err(GroupError { refusal: Refusal::UnsupportedAssignor, message: Some(message) });
     }
     if let Some(expression) = request.subscribed_regex.as_ref().filter(|expression| !expression.is_empty())
-        && let Err(why) = expressions::compile(expression)
+        && let Some(why) = compiled(request, expression).fault()
     {
         let message = format!("SubscribedTopicRegex `{expression}` is not a valid regular expression: {why}.");
         return Err(GroupError { refusal: Refusal::InvalidRegularExpression, message: Some(message) });
     }
     Ok(())
+}
+
+/// The request's expression, read now if it was not before.
+fn compiled(request: &ConsumerGroupHeartbeat, expression: &str) -> Compiled {
+    request.expression.clone().unwrap_or_else(|| Compiled::of(expression))
 }
 
 impl ConsumerGroup {
@@ -64,6 +70,7 @@ impl ConsumerGroup {
     /// # Errors
     /// As Kafka's `consumerGroupHeartbeat` and `consumerGroupLeave`.
     pub fn heartbeat(&self, scope: &mut Scope<'_, '_>, request: &ConsumerGroupHeartbeat) -> Answer {
+        scope.expression = request.subscribed_regex.clone().zip(request.expression.clone());
         if request.member_epoch < 0 { self.leave(scope, request) } else { self.stay(scope, request) }
     }
 

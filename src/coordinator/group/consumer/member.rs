@@ -56,6 +56,21 @@ impl MemberState {
     }
 }
 
+/// What a member and each partition of an assignment come to in memory, about, without names.
+const MEMBER_BYTES: usize = 2000;
+const PARTITION_BYTES: usize = 60;
+const TOPIC_BYTES: usize = 200;
+
+/// What an assignment comes to in memory, about.
+pub fn partitions_bytes(assignment: &Assignment) -> usize {
+    assignment.values().map(|partitions| TOPIC_BYTES + partitions.len() * PARTITION_BYTES).sum()
+}
+
+/// The bytes of what a member of the classic protocol brought.
+pub fn protocols_bytes(classic: &ClassicMemberMetadata) -> usize {
+    classic.supported_protocols.iter().map(|protocol| protocol.name.len() + protocol.metadata.len()).sum()
+}
+
 /// One member.
 #[derive(Clone, PartialEq, Debug)]
 pub struct ConsumerMember {
@@ -106,6 +121,24 @@ impl ConsumerMember {
         let has = |assignment: &Assignment| assignment.get(&topic).is_some_and(|of| of.contains(&partition));
         let is_held = has(&self.assigned) || has(&self.revoking);
         is_held.then(|| self.given.get(&(topic, partition)).copied().unwrap_or(self.epoch))
+    }
+
+    /// What it comes to in memory, about, with its timers.
+    pub fn weight(&self) -> usize {
+        let length = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let texts = 3 * length(&self.instance_id) + length(&self.rack_id) + length(&self.assignor);
+        let topics: usize = self.topics.iter().map(|topic| topic.len() + 64).sum();
+        let assigned = partitions_bytes(&self.assigned) + partitions_bytes(&self.revoking);
+        let names = 8 * self.id.len() + self.client.id.len() + self.client.host.len();
+        let classic = self.classic.as_ref().map_or(0, |classic| 2 * protocols_bytes(classic));
+        MEMBER_BYTES
+            + classic
+            + names
+            + texts
+            + self.regex.len()
+            + topics
+            + 2 * assigned
+            + self.given.len() * PARTITION_BYTES
     }
 
     /// What it wants, as it is remembered.

@@ -13,7 +13,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::assignor::{Assignment, Assignor, Spec, Subscriber};
-use super::event::{DescribedConsumerGroup, DescribedConsumerMember, GroupError, GroupId, OffsetCommit, Refusal};
+use super::event::{
+    ConsumerGroupHeartbeat, DescribedConsumerGroup, DescribedConsumerMember, GroupError, GroupId, OffsetCommit, Refusal,
+};
 use super::record::{
     ConsumerGroupCurrentMemberAssignmentValue, ConsumerGroupMetadataValue, ConsumerGroupTargetAssignmentMemberValue,
     ConsumerGroupTargetAssignmentMetadataValue, Record, TargetPartitions,
@@ -31,6 +33,12 @@ pub mod regex;
 
 use self::regex as expressions;
 pub use member::{ConsumerMember, LEFT_FOR_A_WHILE};
+
+/// What a group and an expression with what it matches come to in memory and in work, about, without names.
+const GROUP_BYTES: usize = 1200;
+/// Besides, of a group that somebody is in: nodes of trees have places for eleven.
+const MEMBERS_BYTES: usize = 3500;
+const REGEX_BYTES: usize = 8 << 10;
 
 /// See the module's comment.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -66,6 +74,47 @@ impl ConsumerGroup {
 
     pub fn members(&self) -> impl Iterator<Item = &ConsumerMember> {
         self.members.values()
+    }
+
+    /// What it comes to in memory, about, with its timers.
+    pub fn weight(&self) -> usize {
+        let listed = |names: &BTreeSet<String>| names.iter().map(|name| name.len() + 64).sum::<usize>();
+        let members: usize = self.members.values().map(|member| 4 * self.id.len() + member.weight()).sum();
+        let targets: usize = self.targets.values().map(member::partitions_bytes).sum();
+        let regexes: usize = self.regexes.iter().map(|(regex, names)| REGEX_BYTES + regex.len() + listed(names)).sum();
+        let inhabited = if self.members.is_empty() { 0 } else { MEMBERS_BYTES };
+        GROUP_BYTES + inhabited + 3 * self.id.len() + members + targets + regexes
+    }
+
+    /// How much more it would come to with a member as this request says, and whether it is one already.
+    pub fn heartbeat_grows(&self, request: &ConsumerGroupHeartbeat) -> (usize, bool) {
+        let named = self.members.get(&request.member_id);
+        let known = named.or_else(|| self.members.get(self.instances.get(request.instance_id.as_ref()?)?));
+        let fresh;
+        let (before, mut more) = match known {
+            Some(member) => (member, 0),
+            None => {
+                fresh = ConsumerMember::new(request.member_id.clone());
+                let first = if self.members.is_empty() { GROUP_BYTES + MEMBERS_BYTES } else { 0 };
+                (&fresh, fresh.weight() + 4 * self.id.len() + first)
+            }
+        };
+        let mut says = |said: &Option<String>, known: &Option<String>| {
+            let length = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+            more += length(said).saturating_sub(length(known));
+        };
+        says(&request.instance_id, &before.instance_id);
+        says(&request.rack_id, &before.rack_id);
+        says(&request.server_assignor, &before.assignor);
+        more += request.client.id.len().saturating_sub(before.client.id.len());
+        if let Some(topics) = &request.subscribed_topics {
+            let now: usize = topics.iter().map(|topic| topic.len() + 64).sum();
+            more += now.saturating_sub(before.topics.iter().map(|topic| topic.len() + 64).sum());
+        }
+        if let Some(regex) = request.subscribed_regex.as_ref().filter(|regex| !self.regexes.contains_key(*regex)) {
+            more += REGEX_BYTES + regex.len();
+        }
+        (more, known.is_some())
     }
 
     /// As Kafka's tools print it.
@@ -201,7 +250,10 @@ impl ConsumerGroup {
         let names = scope.context.topics.names();
         for regex in unresolved {
             // It was read when the member brought it.
-            let Ok(topics) = expressions::matching(&regex, &names) else { continue };
+            let topics = match &scope.expression {
+                Some((read, compiled)) if *read == regex => compiled.matching(&names),
+                _ => expressions::matching(&regex, &names).unwrap_or_default(),
+            };
             if self.regexes.get(&regex) == Some(&topics) {
                 continue;
             }

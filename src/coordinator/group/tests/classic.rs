@@ -20,6 +20,11 @@ fn refused(reply: Option<Reply>) -> Refusal {
     }
 }
 
+fn refused_join(rig: &mut Rig, request: JoinGroup) -> Refusal {
+    let ticket = rig.ask(Event::JoinGroup(request));
+    refused(rig.answer(ticket))
+}
+
 fn synced(rig: &mut Rig, ticket: Ticket) -> Synced {
     match rig.answer(ticket) {
         Some(Reply::SyncGroup(Ok(synced))) => synced,
@@ -268,4 +273,43 @@ fn what_would_not_fit_into_a_record_is_refused_and_disturbs_nobody() {
     let ticket = rig.ask(Event::SyncGroup(sync("g", &ids[0], generation, &[(&ids[0], &bytes)])));
     assert_eq!(refused(rig.answer(ticket)), Refusal::UnknownServerError);
     assert_eq!(described(&mut rig, "g").state, "PreparingRebalance");
+}
+
+#[test]
+fn without_memory_nobody_new_is_taken_and_members_go_on() {
+    let mut rig = Rig::with_memory(200_000, |_| {});
+    let (ids, generation) = stable(&mut rig, 2);
+    let ask = |rig: &mut Rig, group: &str| {
+        let request = JoinGroup { member_id_required: true, ..join(group, "") };
+        refused_join(rig, request)
+    };
+    let told: Vec<Refusal> = (0..500).map(|number| ask(&mut rig, &format!("new-{number}"))).collect();
+    let taken = told.iter().filter(|refusal| **refusal == Refusal::MemberIdRequired).count();
+    assert!((20..200).contains(&taken), "{taken}");
+    assert!(told[taken..].iter().all(|refusal| *refusal == Refusal::CoordinatorNotAvailable));
+    // Nor in the group that is there, whose members go on: heartbeats, a rebalance.
+    assert_eq!(ask(&mut rig, "g"), Refusal::CoordinatorNotAvailable);
+    assert_eq!(rig.call(Event::Heartbeat(heartbeat("g", &ids[0], generation))), Reply::Heartbeat(Ok(())));
+    let tickets: Vec<Ticket> = ids.iter().map(|id| rig.ask(Event::JoinGroup(join("g", id)))).collect();
+    let generations: Vec<i32> = tickets.into_iter().map(|ticket| joined(&mut rig, ticket).generation).collect();
+    let generation = generations[0];
+    let given: Vec<(&str, &[u8])> = ids.iter().map(|id| (id.as_str(), id.as_bytes())).collect();
+    let ticket = rig.ask(Event::SyncGroup(sync("g", &ids[0], generation, &given)));
+    synced(&mut rig, ticket);
+    // One that never came back leaves nothing.
+    for _ in 0..3 {
+        rig.pass(4_000);
+        ids.iter().for_each(|id| drop(rig.call(Event::Heartbeat(heartbeat("g", id, generation)))));
+    }
+    assert_eq!(rig.machine.group_count(), 1);
+    assert!(rig.memory.taken() < 10_000, "{}", rig.memory.taken());
+    assert_eq!(ask(&mut rig, "new"), Refusal::MemberIdRequired);
+}
+
+#[test]
+fn ids_that_one_group_gives_out_are_bounded_too() {
+    let mut rig = Rig::with_memory(200_000, |_| {});
+    let request = JoinGroup { member_id_required: true, ..join("g", "") };
+    let told: Vec<Refusal> = (0..500).map(|_| refused_join(&mut rig, request.clone())).collect();
+    assert_eq!(told.last(), Some(&Refusal::CoordinatorNotAvailable));
 }

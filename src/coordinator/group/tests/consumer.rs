@@ -311,3 +311,40 @@ fn a_commit_of_an_older_epoch_is_taken_for_what_the_member_had_then() {
     let Reply::OffsetCommit(outcomes) = rig.call(Event::OffsetCommit(old_client)) else { panic!("no outcome") };
     assert_eq!(outcomes[0][0].clone().expect_err("too old").refusal, Refusal::UnsupportedVersion);
 }
+
+#[test]
+fn without_memory_no_members_are_taken_and_those_that_are_there_go_on() {
+    let mut rig = Rig::with_memory(200_000, |_| {});
+    rig.topic("t", 3);
+    let mut told = Vec::new();
+    for number in 0..200 {
+        let group = format!("g{}", number % 20);
+        let answer = match rig.call(Event::ConsumerGroupHeartbeat(beat(&group, &format!("m{number}"), 0))) {
+            Reply::ConsumerGroupHeartbeat(answer) => answer,
+            other => panic!("{other:?}"),
+        };
+        told.push(answer.map(|answer| answer.member_epoch).map_err(|error| error.refusal));
+    }
+    let taken = told.iter().filter(|told| told.is_ok()).count();
+    assert!((10..50).contains(&taken), "{taken}");
+    assert!(told[taken..].iter().all(|told| *told == Err(Refusal::CoordinatorNotAvailable)));
+    assert!(rig.memory.taken() < 200_000, "{}", rig.memory.taken());
+    let epoch = told[0].expect("the first");
+    let stay = |rig: &mut Rig, change: &dyn Fn(&mut ConsumerGroupHeartbeat)| {
+        let mut request = beat("g0", "m0", epoch);
+        change(&mut request);
+        match rig.call(Event::ConsumerGroupHeartbeat(request)) {
+            Reply::ConsumerGroupHeartbeat(answer) => answer.map(drop).map_err(|error| error.refusal),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(stay(&mut rig, &|_| {}), Ok(()));
+    let names = |count: usize| Some((0..count).map(|number| format!("topic-{number}")).collect::<Vec<_>>());
+    assert_eq!(
+        stay(&mut rig, &|request| request.subscribed_topics = names(1000)),
+        Err(Refusal::CoordinatorNotAvailable)
+    );
+    rig.pass(60_000);
+    assert_eq!(stay(&mut rig, &|_| {}), Err(Refusal::UnknownMemberId));
+    assert!(rig.memory.taken() < 40_000, "their sessions are over: {}", rig.memory.taken());
+}

@@ -12,7 +12,7 @@ use super::event::{
 };
 use super::record::Record;
 use super::scope::GroupEffects;
-use super::{GroupMachine, GroupSettings};
+use super::{GroupMachine, GroupMemory, GroupSettings};
 use crate::base::clock::{Monotonic, WallMs};
 use crate::base::ids::{LeaderEpoch, Offset, TopicId, TopicName, Uuid};
 use crate::coordinator::machine::{At, Context, Input, Machine, Ticket, Topics};
@@ -54,6 +54,7 @@ impl Topics for FakeTopics {
 pub struct Rig {
     pub machine: GroupMachine,
     pub settings: Arc<GroupSettings>,
+    pub memory: Arc<GroupMemory>,
     pub topics: FakeTopics,
     /// What a restart reads.
     pub log: Vec<Record>,
@@ -71,14 +72,20 @@ impl Rig {
     }
 
     pub fn with(change: impl FnOnce(&mut GroupSettings)) -> Rig {
+        Rig::with_memory(usize::MAX, change)
+    }
+
+    pub fn with_memory(bytes_max: usize, change: impl FnOnce(&mut GroupSettings)) -> Rig {
+        let memory = GroupMemory::new(bytes_max);
         let mut settings = GroupSettings::of(&Settings::defaults());
         settings.initial_rebalance_delay_ms = 0;
         settings.consumer_assignment_interval_ms = 0;
         change(&mut settings);
         let settings = Arc::new(settings);
         let mut rig = Rig {
-            machine: GroupMachine::new(Arc::clone(&settings)),
+            machine: GroupMachine::new(Arc::clone(&settings), Arc::clone(&memory)),
             settings,
+            memory,
             topics: FakeTopics::default(),
             log: Vec::new(),
             replies: HashMap::new(),
@@ -166,7 +173,7 @@ impl Rig {
 
     /// A broker that starts on the log as it is now.
     pub fn restart(&mut self) {
-        self.machine = self.replayed();
+        self.machine = self.replayed_into(GroupMachine::new(Arc::clone(&self.settings), Arc::clone(&self.memory)));
         self.replies.clear();
         self.asked = 0;
         self.run(|machine, context| machine.loaded(context));
@@ -174,7 +181,10 @@ impl Rig {
 
     /// A machine that has read the log as it is now.
     pub fn replayed(&self) -> GroupMachine {
-        let mut machine = GroupMachine::new(Arc::clone(&self.settings));
+        self.replayed_into(GroupMachine::new(Arc::clone(&self.settings), GroupMemory::new(usize::MAX)))
+    }
+
+    fn replayed_into(&self, mut machine: GroupMachine) -> GroupMachine {
         for (record, offset) in self.log.clone().into_iter().zip(0..) {
             machine.replay(record, At { offset: Offset(offset), wall: WallMs(1_000_000), transaction: None });
         }
@@ -299,5 +309,6 @@ pub fn beat(group: &str, member: &str, epoch: i32) -> ConsumerGroupHeartbeat {
         server_assignor: None,
         owned: joins.then(Vec::new),
         makes_own_id: true,
+        expression: None,
     }
 }

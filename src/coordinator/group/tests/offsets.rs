@@ -216,3 +216,43 @@ fn a_deleted_group_that_had_only_offsets_leaves_the_tombstone_of_a_group() {
     rig.restart();
     assert_eq!(committed(&mut rig, "g"), []);
 }
+
+/// The bytes that a rig's groups may take, and one that has groups of simple consumers up to it.
+fn full_of_offsets() -> Rig {
+    let mut rig = Rig::with_memory(100_000, |_| {});
+    let refused = (0..1000).map(|number| outcome(&mut rig, commit(&format!("g{number}"), "", -1, "t", 0, 7)));
+    let refused: Vec<_> = refused.filter_map(Result::err).collect();
+    assert!(refused.len() > 900 && refused.iter().all(|error| error.refusal == Refusal::CoordinatorNotAvailable));
+    rig
+}
+
+#[test]
+fn without_memory_new_groups_are_refused_and_those_that_are_there_go_on() {
+    let mut rig = full_of_offsets();
+    assert!((60_000..=75_000).contains(&rig.memory.taken()), "{}", rig.memory.taken());
+    outcome(&mut rig, commit("g0", "", -1, "t", 0, 8)).expect("no more than before");
+    outcome(&mut rig, commit("g0", "", -1, "t", 1, 8)).expect("a little more, of a group that is there");
+    let mut large = commit("g0", "", -1, "t", 2, 8);
+    large.topics[0].1 =
+        (2..90).map(|partition| CommitPartition { partition, ..large.topics[0].1[0].clone() }).collect();
+    large.topics[0].1.iter_mut().for_each(|one| one.metadata = Some("x".repeat(1000)));
+    let error = outcome(&mut rig, large).expect_err("far more");
+    assert_eq!(error.refusal, Refusal::CoordinatorNotAvailable);
+    for number in 0..10 {
+        assert!(matches!(rig.call(Event::DeleteGroup(format!("g{number}"))), Reply::DeleteGroup(Ok(()))));
+    }
+    outcome(&mut rig, commit("new", "", -1, "t", 0, 7)).expect("there is memory again");
+}
+
+#[test]
+fn what_groups_take_is_reckoned_the_same_after_a_restart_and_nothing_is_left_of_what_went() {
+    let mut rig = full_of_offsets();
+    let before = rig.memory.taken();
+    rig.restart();
+    assert_eq!(rig.memory.taken(), before);
+    for number in 0..1000 {
+        rig.call(Event::DeleteGroup(format!("g{number}")));
+    }
+    rig.call(Event::OffsetFetch(fetch("g")));
+    assert_eq!(rig.memory.taken(), 0);
+}
