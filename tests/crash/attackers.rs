@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use klamm::base::ids::{LeaderEpoch, Offset};
 use klamm::record::builder::{BatchBuilder, NewRecord};
@@ -18,10 +18,14 @@ use klamm::wire::messages::produce::{ProducePartition, ProduceRequest, ProduceTo
 
 use crate::process::{fetch_request, raise_open_files};
 
+pub mod groups;
+
 const NAME: &str = "KLAMM_ATTACK";
 /// What an attacker says when it has its weapons and begins.
 const READY: &str = "attacking";
 const TARGET: &str = "KLAMM_ATTACK_ADDRESS";
+/// Of how many parts of itself an attacker uses one.
+const PART: &str = "KLAMM_ATTACK_PART";
 
 /// Where attackers write, and what they read: it holds 60 MiB.
 pub const TARGET_TOPIC: &str = "target";
@@ -47,9 +51,17 @@ pub enum Attack {
     Descriptions,
     /// Large requests that are begun at full speed and never end.
     Hoards,
+    /// Heartbeats of members, strangers and members of other generations, as fast as they are answered.
+    Beats,
+    /// Subscriptions to expressions that are large, or take others for hours.
+    Expressions,
+    /// Member after member in one group.
+    Crowd,
+    /// A new group with each request: a member's, a consumer's, an offset's.
+    Groups,
 }
 
-pub const ALL: [Attack; 9] = [
+pub const ALL: [Attack; 13] = [
     Attack::Connections,
     Attack::Slow,
     Attack::Deaf,
@@ -59,18 +71,22 @@ pub const ALL: [Attack; 9] = [
     Attack::Names,
     Attack::Descriptions,
     Attack::Hoards,
+    Attack::Beats,
+    Attack::Expressions,
+    Attack::Crowd,
+    Attack::Groups,
 ];
 
 /// An attacker at work; it ends when dropped.
 pub struct Attacker(Child);
 
 impl Attacker {
-    /// At the lowest priority: what its own work costs is not the broker's fault.
-    pub fn start(attack: Attack, target: SocketAddr) -> Attacker {
+    /// At the lowest priority: what its own work costs is not the broker's fault. One of so many parts of it.
+    pub fn start(attack: Attack, target: SocketAddr, part: u32) -> Attacker {
         let program = std::env::current_exe().expect("this program");
         let mut command = Command::new("nice");
         command.args(["-n", "19"]).arg(program).args(["--exact", "attackers::attack", "--ignored", "--nocapture"]);
-        command.env(NAME, format!("{attack:?}")).env(TARGET, target.to_string());
+        command.env(NAME, format!("{attack:?}")).env(TARGET, target.to_string()).env(PART, part.to_string());
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("start an attacker");
         let said = BufReader::new(child.stdout.take().expect("a pipe"));
@@ -108,7 +124,17 @@ fn attack() {
         Attack::Names => names(target),
         Attack::Descriptions => descriptions(target),
         Attack::Hoards => hoards(target),
+        Attack::Beats => groups::beats(target),
+        Attack::Expressions => groups::expressions(target),
+        Attack::Crowd => groups::crowd(target),
+        Attack::Groups => groups::groups(target),
     }
+}
+
+/// The part of such a number that this attacker uses.
+fn part_of(count: usize) -> usize {
+    let parts = std::env::var(PART).ok().and_then(|part| part.parse().ok()).unwrap_or(1);
+    (count / parts).max(1)
 }
 
 fn begin() {
@@ -131,7 +157,7 @@ fn forever() -> ! {
 fn in_threads(count: usize, work: impl Fn() + Send + Sync + 'static) -> ! {
     let work = Arc::new(work);
     begin();
-    for _ in 0..count {
+    for _ in 0..part_of(count) {
         let work = Arc::clone(&work);
         std::thread::spawn(move || {
             loop {
@@ -144,17 +170,21 @@ fn in_threads(count: usize, work: impl Fn() + Send + Sync + 'static) -> ! {
 
 fn connections(target: SocketAddr) {
     begin();
-    let _all: Vec<_> = (0..10_000).filter_map(|_| connect(target)).collect();
+    let _all: Vec<_> = (0..part_of(10_000)).filter_map(|_| connect(target)).collect();
     forever()
 }
 
+/// Each peer in its own part of the second: they have nothing to do with each other.
 fn slow(target: SocketAddr) {
+    let ticks = 100;
     let header = [0, 1, 0, 0, 0, 3, 0, 9, 0, 0, 0, 1];
     let body = produce(vec![0; 1_000_000]);
-    let mut all: Vec<_> = (0..5000).map(|_| None::<(TcpStream, usize)>).collect();
+    let mut all: Vec<_> = (0..part_of(5000)).map(|_| None::<(TcpStream, usize)>).collect();
     begin();
-    loop {
-        for (index, place) in all.iter_mut().enumerate() {
+    let start = Instant::now();
+    for tick in 0.. {
+        std::thread::sleep((start + Duration::from_secs(1) / ticks * tick).saturating_duration_since(Instant::now()));
+        for (index, place) in all.iter_mut().enumerate().skip((tick % ticks) as usize).step_by(ticks as usize) {
             let Some((stream, sent)) = place else {
                 *place = connect(target).map(|mut stream| {
                     let sent = if index % 2 == 0 { 0 } else { 100 };
@@ -170,7 +200,6 @@ fn slow(target: SocketAddr) {
                 *place = None;
             }
         }
-        std::thread::sleep(Duration::from_secs(1));
     }
 }
 
@@ -178,12 +207,12 @@ fn deaf(target: SocketAddr) {
     let mut fetch = fetch_request(TARGET_TOPIC, 0, 0, 0);
     fetch.max_bytes = 55 << 20;
     fetch.topics[0].partitions[0].partition_max_bytes = 55 << 20;
-    send_and_never_read(target, 1000, &frame::request::<FetchRequest>(&fetch, 11, 1, Some("deaf")), 4)
+    send_and_never_read(target, part_of(1000), &frame::request::<FetchRequest>(&fetch, 11, 1, Some("deaf")), 4)
 }
 
 fn pipelines(target: SocketAddr) {
     let all_topics = MetadataRequest { topics: None, ..Default::default() };
-    send_and_never_read(target, 50, &frame::request(&all_topics, 9, 1, Some("pipeline")), 10_000)
+    send_and_never_read(target, 50, &frame::request(&all_topics, 9, 1, Some("pipeline")), part_of(10_000))
 }
 
 /// Sends the request so often on each connection, as far as the broker reads.
@@ -193,7 +222,7 @@ fn send_and_never_read(target: SocketAddr, connections: usize, request: &[u8], t
     let all_of_it = request.repeat(times);
     begin();
     loop {
-        for (stream, sent) in &mut all {
+        for (stream, sent) in all.iter_mut().filter(|(_, sent)| *sent < all_of_it.len()) {
             if let Ok(count) = stream.write(&all_of_it[*sent..]) {
                 *sent += count;
             }
@@ -252,7 +281,7 @@ fn now() -> i64 {
 fn decompression(target: SocketAddr) {
     let mut bombs = Vec::new();
     for (codec, mebibytes) in [(Codec::Gzip, 100), (Codec::Snappy, 15), (Codec::Lz4, 200), (Codec::Zstd, 250)] {
-        bombs.push(produce(zeros(codec, mebibytes << 20)));
+        bombs.push(produce(zeros(codec, part_of(mebibytes << 20))));
         // Small enough to be judged at once.
         bombs.push(produce(zeros(codec, 4 << 20)));
     }
@@ -268,7 +297,7 @@ fn decompression(target: SocketAddr) {
 fn names(target: SocketAddr) {
     let ask = |made: bool| {
         let name = |number: u32| MetadataRequestTopic { name: Some(format!("n{number}")), ..Default::default() };
-        let topics = Some((0..1_000_000).map(name).collect());
+        let topics = Some((0..part_of(1_000_000) as u32).map(name).collect());
         let request = MetadataRequest { topics, allow_auto_topic_creation: made, ..Default::default() };
         frame::request(&request, 9, 1, Some("names"))
     };
@@ -289,7 +318,7 @@ fn descriptions(target: SocketAddr) {
         resource_name: format!("g{number}"),
         configuration_keys: None,
     };
-    let resources = (0..10_000).map(resource).collect();
+    let resources = (0..part_of(10_000) as u32).map(resource).collect();
     let request = DescribeConfigsRequest { resources, include_documentation: true, include_synonyms: true };
     let request = frame::request(&request, 4, 1, Some("describe"));
     in_threads(4, move || {

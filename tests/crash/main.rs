@@ -11,6 +11,7 @@ mod kill;
 mod liar;
 mod log;
 mod many_connections;
+mod many_groups;
 mod many_topics;
 mod meta;
 mod process;
