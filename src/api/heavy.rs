@@ -18,9 +18,10 @@ pub struct Heavy {
 }
 
 impl Heavy {
-    /// Starts `threads` of them. Where none can be started, the work is refused. Must be called on the runtime.
+    /// Starts `threads` of them. Where none can be started, the work is refused. Called on a runtime, what they execute may start
+    /// tasks of it.
     pub fn start(name: &str, threads: usize) -> Heavy {
-        let runtime = tokio::runtime::Handle::current();
+        let runtime = tokio::runtime::Handle::try_current().ok();
         let (jobs, queue) = mpsc::channel::<Job>();
         let queue = std::sync::Arc::new(Mutex::new(queue));
         for _ in 0..threads.max(1) {
@@ -28,8 +29,7 @@ impl Heavy {
             let runtime = runtime.clone();
             let work = move || {
                 be_humble();
-                // What it executes may start tasks.
-                let _runtime = runtime.enter();
+                let _runtime = runtime.as_ref().map(tokio::runtime::Handle::enter);
                 loop {
                     let job = queue.lock().recv();
                     match job {

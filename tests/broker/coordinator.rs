@@ -127,6 +127,7 @@ fn ask_one_that_panics() {
         random: || [0; 16],
         fresh: Box::new(|| Panics),
         command: Box::new(|none: Infallible| match none {}),
+        slow_turn: parking_lot::Mutex::new(()),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     // A task's panic is caught by the runtime.
