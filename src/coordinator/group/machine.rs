@@ -15,7 +15,7 @@ use super::event::{
     OffsetCommit, OffsetDelete, OffsetFetch, Refusal, Reply, SyncGroup, TopicRef,
 };
 use super::memory::{Account, Asker, GroupMemory};
-use super::offsets::{ExpiryBase, Offsets};
+use super::offsets::Offsets;
 use super::record::Record;
 use super::scope::{Command, GroupEffects, GroupSettings, Scope, Timer};
 use super::timers::Timers;
@@ -24,7 +24,9 @@ use crate::base::ids::{TopicId, TopicName};
 use crate::base::limits::GROUP_RECORDS_BYTES_MAX;
 use crate::coordinator::machine::{At, Context, Input, Machine, Marker, Ticket};
 
-/// Records of cleaning and of timers written at a time, so that much of it makes no giant batch and delays nobody.
+mod cleaning;
+
+/// Records of timers written at a time, so that much of it makes no giant batch and delays nobody.
 const RECORDS_MAX: usize = 5_000;
 
 /// What a committed offset takes in the log besides names and metadata.
@@ -82,6 +84,8 @@ pub struct GroupMachine {
     gone: Vec<(TopicId, TopicName)>,
     /// So are those of all topics that are not there: some may have been deleted while the log was not read.
     gone_unseen: bool,
+    /// Groups that are being deleted part by part, and who asked for it.
+    deleting: HashMap<GroupId, Vec<Ticket>>,
     /// Classic groups that consumer groups became: kept as soon as their record is replayed.
     converted: HashMap<GroupId, ClassicGroup>,
 }
@@ -98,6 +102,7 @@ impl GroupMachine {
             loading: true,
             gone: Vec::new(),
             gone_unseen: false,
+            deleting: HashMap::new(),
             converted: HashMap::new(),
         }
     }
@@ -169,7 +174,7 @@ impl GroupMachine {
             Event::OffsetDelete(request) => self.delete_offsets(ticket, &request),
             Event::ListGroups(filter) => GroupEffects::reply(ticket, Reply::ListGroups(self.list(&filter))),
             Event::DescribeGroup(group) => GroupEffects::reply(ticket, Reply::DescribeGroup(self.describe(&group))),
-            Event::DeleteGroup(group) => self.delete(ticket, &group),
+            Event::DeleteGroup(group) => self.delete(ticket, &group, context),
             Event::TopicsDeleted(topics) => {
                 self.gone.extend(topics);
                 self.timers.set(Timer::Gone, context.monotonic);
@@ -514,32 +519,6 @@ impl GroupMachine {
         }
     }
 
-    fn delete(&self, ticket: Ticket, id: &str) -> GroupEffects {
-        let allowed = match self.groups.get(id) {
-            Some(Group::Classic(group)) => group.check_delete(),
-            Some(Group::Consumer(group)) if group.is_empty() => Ok(()),
-            Some(Group::Consumer(_)) => Err(Refusal::NonEmptyGroup.into()),
-            None if self.offsets.has(id) => Ok(()),
-            None => Err(not_found(id)),
-        };
-        let mut effects = GroupEffects::default();
-        if allowed.is_ok() {
-            effects.records = self.offsets.delete_all(id);
-            effects.records.extend(self.tombstones(id));
-        }
-        effects.replies.push((ticket, Reply::DeleteGroup(allowed)));
-        effects
-    }
-
-    /// Tombstones of what is remembered of a group besides offsets. One that only has offsets gets that of a classic group:
-    /// Apache Kafka makes such a group of them when it reads them, and keeps it until it sees this.
-    fn tombstones(&self, id: &str) -> Vec<Record> {
-        match self.groups.get(id) {
-            Some(Group::Consumer(group)) => group.tombstones(),
-            Some(Group::Classic(_)) | None => vec![Record::Group { group: id.to_owned(), value: None }],
-        }
-    }
-
     fn deadline(&mut self, context: &mut Context<'_>) -> GroupEffects {
         let mut effects = GroupEffects::default();
         let mut changed: HashSet<GroupId> = HashSet::new();
@@ -565,6 +544,7 @@ impl GroupMachine {
         match timer {
             Timer::Expiry => self.expire(context),
             Timer::Gone => self.forget_topics(context),
+            Timer::Deletion(group) => self.go_on_deleting(group, context),
             Timer::Session(group, _) | Timer::Join(group) | Timer::Sync(group) => {
                 let decided = self.with_classic(group, context, |group, scope| group.timer(scope, timer));
                 decided.map(|((), effects)| effects).unwrap_or_default()
@@ -580,41 +560,6 @@ impl GroupMachine {
         }
     }
 
-    /// Tombstones for offsets and groups whose time is over, and the next look at them.
-    fn expire(&mut self, context: &Context<'_>) -> GroupEffects {
-        let mut effects = GroupEffects::default();
-        let managed = self.groups.keys().map(String::as_str);
-        let simple = self.offsets.groups().filter(|group| !self.groups.contains_key(*group));
-        let mut all = true;
-        for id in managed.chain(simple) {
-            if effects.records.len() >= RECORDS_MAX {
-                all = false;
-                break;
-            }
-            effects.records.extend(self.expire_group(id, context));
-        }
-        let wait = if all { u64::try_from(self.settings.offsets_check_interval_ms).unwrap_or(1).max(1) } else { 0 };
-        let next = context.monotonic.0.saturating_add(Duration::from_millis(wait));
-        self.timers.set(Timer::Expiry, Monotonic(next));
-        effects
-    }
-
-    fn expire_group(&self, id: &str, context: &Context<'_>) -> Vec<Record> {
-        let group = self.groups.get(id);
-        let base = match group {
-            Some(Group::Classic(group)) => group.expiry_base(),
-            Some(Group::Consumer(_)) | None => Some(ExpiryBase::Commit),
-        };
-        let is_subscribed = |topic: &str| group.is_some_and(|group| group.is_subscribed(topic));
-        let Some(base) = base else { return Vec::new() };
-        let (mut records, all_gone) =
-            self.offsets.expired(id, context.wall, self.settings.offsets_retention_ms, base, is_subscribed);
-        if all_gone && group.is_none_or(Group::is_empty) {
-            records.extend(self.tombstones(id));
-        }
-        records
-    }
-
     /// A record of a consumer group. One that has nothing of its own left is none.
     fn replay_consumer(&mut self, record: Record) {
         let id = record.group().to_owned();
@@ -625,30 +570,6 @@ impl GroupMachine {
         if let Some(Group::Consumer(group)) = self.groups.get_mut(&id) {
             group.replay(record);
         }
-    }
-
-    /// Tombstones for the offsets of deleted topics, some at a time.
-    fn forget_topics(&mut self, context: &Context<'_>) -> GroupEffects {
-        let is_gone = |name: &str| {
-            let deleted = self.gone.iter().filter(|(_, deleted)| deleted.as_str() == name);
-            let deleted: Vec<TopicId> = deleted.map(|(id, _)| *id).collect();
-            let now = context.topics.by_name(name).map(|(id, _)| id);
-            let (told, unseen) = (!deleted.is_empty(), self.gone_unseen);
-            // A commit without an id is of whatever has the name.
-            move |id: TopicId| {
-                let was_told = if id.is_zero() { told } else { deleted.contains(&id) };
-                was_told || unseen && now.is_none_or(|now| !id.is_zero() && id != now)
-            }
-        };
-        let mut records = self.offsets.delete_topics(is_gone);
-        if records.len() > RECORDS_MAX {
-            records.truncate(RECORDS_MAX);
-            self.timers.set(Timer::Gone, context.monotonic);
-        } else {
-            self.gone.clear();
-            self.gone_unseen = false;
-        }
-        GroupEffects { records, ..GroupEffects::default() }
     }
 }
 

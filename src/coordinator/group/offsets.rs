@@ -14,6 +14,15 @@ use crate::base::clock::WallMs;
 use crate::base::ids::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, TopicId, TopicName};
 use crate::coordinator::machine::{At, Marker};
 
+/// Tombstones of one batch: some milliseconds of work.
+const CLEANED_RECORDS_MAX: usize = 5_000;
+
+/// Their bytes, or hardly more; they are names, which clients choose.
+const CLEANED_BYTES_MAX: usize = 1024 * 1024;
+
+/// What a tombstone takes in the log besides names.
+const TOMBSTONE_BYTES: usize = 20;
+
 /// One committed offset.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Committed {
@@ -67,6 +76,34 @@ pub enum ExpiryBase {
     Commit,
     /// Since the group emptied.
     Emptied(WallMs),
+}
+
+/// How many tombstones one batch still takes.
+pub struct Room {
+    records: usize,
+    bytes: usize,
+    is_used_up: bool,
+}
+
+impl Room {
+    pub fn of_a_batch() -> Room {
+        Room { records: CLEANED_RECORDS_MAX, bytes: CLEANED_BYTES_MAX, is_used_up: false }
+    }
+
+    /// True if something did not find room.
+    pub fn is_used_up(&self) -> bool {
+        self.is_used_up
+    }
+
+    /// Takes the room of an offset's tombstone, if there is any left.
+    fn take(&mut self, group: &str, topic: &str) -> bool {
+        self.is_used_up = self.records == 0 || self.bytes == 0;
+        if !self.is_used_up {
+            self.records -= 1;
+            self.bytes = self.bytes.saturating_sub(group.len() + topic.len() + TOMBSTONE_BYTES);
+        }
+        !self.is_used_up
+    }
 }
 
 impl Offsets {
@@ -293,33 +330,43 @@ impl Offsets {
         (records, outcomes)
     }
 
-    /// Tombstones for all that a group has committed or has pending.
-    pub fn delete_all(&self, group: &str) -> Vec<Record> {
-        let mut gone = BTreeSet::new();
+    /// Tombstones for all that a group has committed or has pending, as far as there is room.
+    pub fn delete_all(&self, group: &str, room: &mut Room) -> Vec<Record> {
+        let mut records = Vec::new();
         let pending = self.pending.values().filter_map(|(_, pending)| pending.get(group));
         for topics in self.groups.get(group).into_iter().chain(pending) {
             for (topic, partitions) in topics {
-                gone.extend(partitions.keys().map(|partition| (topic.as_ref(), *partition)));
-            }
-        }
-        gone.into_iter().map(|(topic, partition)| tombstone(group, topic, partition)).collect()
-    }
-
-    /// Tombstones for everything that was committed for topics that are gone. `is_gone` is given the name of a topic, and what it
-    /// returns the ids that commits were for, which may be zero.
-    pub fn delete_topics<F: Fn(TopicId) -> bool>(&self, is_gone: impl Fn(&str) -> F) -> Vec<Record> {
-        let mut records = Vec::new();
-        for (group, topics) in &self.groups {
-            for (topic, partitions) in topics {
-                let is_gone = is_gone(topic);
-                let gone = partitions.iter().filter(|(_, committed)| is_gone(committed.topic_id));
-                records.extend(gone.map(|(partition, _)| tombstone(group, topic, *partition)));
+                for partition in partitions.keys() {
+                    // What is committed and pending too goes twice: the second time it is not there any more.
+                    if !room.take(group, topic) {
+                        return records;
+                    }
+                    records.push(tombstone(group, topic, *partition));
+                }
             }
         }
         records
     }
 
-    /// Tombstones for a group's offsets whose time is over, and whether nothing would be left.
+    /// Tombstones for everything that was committed for topics that are gone, as far as there is room. `is_gone` is given the name
+    /// of a topic, and what it returns the ids that commits were for, which may be zero.
+    pub fn delete_topics<F: Fn(TopicId) -> bool>(&self, is_gone: impl Fn(&str) -> F, room: &mut Room) -> Vec<Record> {
+        let mut records = Vec::new();
+        for (group, topics) in &self.groups {
+            for (topic, partitions) in topics {
+                let is_gone = is_gone(topic);
+                for (partition, _) in partitions.iter().filter(|(_, committed)| is_gone(committed.topic_id)) {
+                    if !room.take(group, topic) {
+                        return records;
+                    }
+                    records.push(tombstone(group, topic, *partition));
+                }
+            }
+        }
+        records
+    }
+
+    /// Tombstones for a group's offsets whose time is over, as far as there is room, and whether nothing would be left.
     pub fn expired(
         &self,
         group: &str,
@@ -327,6 +374,7 @@ impl Offsets {
         retention_ms: i64,
         base: ExpiryBase,
         is_subscribed: impl Fn(&str) -> bool,
+        room: &mut Room,
     ) -> (Vec<Record>, bool) {
         let (mut records, mut left) = (Vec::new(), false);
         for (topic, partitions) in self.groups.get(group).into_iter().flatten() {
@@ -340,10 +388,12 @@ impl Offsets {
                     Some(end) => now >= end,
                     None => now.0.saturating_sub(since.0) >= retention_ms,
                 };
-                if over && !subscribed && !self.is_pending(group, topic, *partition) {
+                if !over || subscribed || self.is_pending(group, topic, *partition) {
+                    left = true;
+                } else if room.take(group, topic) {
                     records.push(tombstone(group, topic, *partition));
                 } else {
-                    left = true;
+                    return (records, false);
                 }
             }
         }

@@ -36,6 +36,8 @@ pub enum Timer {
     ConsumerSync(GroupId, String),
     /// A target assignment that was put off (`group.consumer.assignment.interval.ms`).
     Assignment(GroupId),
+    /// The next part of a group that is being deleted.
+    Deletion(GroupId),
     /// `offsets.retention.check.interval.ms`.
     Expiry,
     /// Offsets of deleted topics are to go.
@@ -53,7 +55,8 @@ impl Timer {
             | Timer::ConsumerRebalance(group, _)
             | Timer::ConsumerJoin(group, _)
             | Timer::ConsumerSync(group, _)
-            | Timer::Assignment(group) => Some(group),
+            | Timer::Assignment(group)
+            | Timer::Deletion(group) => Some(group),
             Timer::Expiry | Timer::Gone => None,
         }
     }

@@ -148,6 +148,67 @@ fn offsets_of_topics_that_are_not_there_go_after_a_start() {
     assert_eq!(committed(&mut rig, "g"), [("kept".to_owned(), 0, 1)], "there are tombstones for the others");
 }
 
+fn commit_many(rig: &mut Rig, group: &str, partitions: i32) {
+    let mut many = commit(group, "", -1, "t", 0, 7);
+    let one = CommitPartition { metadata: None, ..many.topics[0].1[0].clone() };
+    many.topics[0].1 = (0..partitions).map(|partition| CommitPartition { partition, ..one.clone() }).collect();
+    outcome(rig, many).expect("committed");
+}
+
+/// It went in one batch, however large.
+#[test]
+fn a_group_of_many_offsets_is_deleted_in_parts_and_the_answer_comes_with_the_last() {
+    let mut rig = Rig::new();
+    commit_many(&mut rig, "g", 12_000);
+    commit_many(&mut rig, "h", 1);
+    let before = rig.log.len();
+    let first = rig.ask(Event::DeleteGroup("g".to_owned()));
+    assert_eq!(rig.log.len() - before, 5_000);
+    let second = rig.ask(Event::DeleteGroup("g".to_owned()));
+    assert_eq!((rig.log.len() - before, rig.unanswered()), (10_000, 2));
+    rig.pass(1);
+    for ticket in [first, second] {
+        assert!(matches!(rig.answer(ticket), Some(Reply::DeleteGroup(Ok(())))));
+    }
+    // The last record is the group's own tombstone.
+    assert_eq!(
+        (rig.log.len() - before, committed(&mut rig, "g").len(), committed(&mut rig, "h").len()),
+        (12_001, 0, 1)
+    );
+}
+
+#[test]
+fn who_comes_into_a_group_that_is_being_deleted_keeps_it() {
+    let mut rig = Rig::new();
+    commit_many(&mut rig, "g", 12_000);
+    let deletion = rig.ask(Event::DeleteGroup("g".to_owned()));
+    let Reply::JoinGroup(Ok(_)) = rig.call(Event::JoinGroup(join("g", ""))) else { panic!("not joined") };
+    rig.pass(1);
+    let Some(Reply::DeleteGroup(Err(error))) = rig.answer(deletion) else { panic!("deleted under a member") };
+    assert_eq!((error.refusal, committed(&mut rig, "g").len()), (Refusal::NonEmptyGroup, 7_000));
+}
+
+#[test]
+fn long_names_make_small_parts() {
+    let mut rig = Rig::new();
+    let group = "g".repeat(32_000);
+    commit_many(&mut rig, &group, 100);
+    let before = rig.log.len();
+    let deletion = rig.ask(Event::DeleteGroup(group.clone()));
+    assert_eq!(rig.log.len() - before, 33);
+    rig.pass(4);
+    assert!(matches!(rig.answer(deletion), Some(Reply::DeleteGroup(Ok(())))));
+}
+
+#[test]
+fn many_offsets_expire_in_parts_too() {
+    let mut rig = Rig::new();
+    commit_many(&mut rig, "g", 12_000);
+    let before = rig.log.len();
+    rig.pass(8 * 24 * HOUR_MS);
+    assert_eq!((rig.log.len() - before, committed(&mut rig, "g").len()), (12_001, 0));
+}
+
 #[test]
 fn offsets_of_a_topic_that_is_read_are_not_deleted() {
     let mut rig = Rig::new();
