@@ -1,7 +1,8 @@
 //! ApiVersions (key 18), versions 0-5.
 //!
-//! Behavior: lists the table of `api`. An unknown version is answered in version 0 with error 35 and this API's own range, before
-//! anything of the body is read (KIP-511). A client that names a cluster or node that this is not is told so (KIP-1242).
+//! Behavior: lists the table of `api`, and of Kafka's features those whose APIs are served. An unknown version is answered in
+//! version 0 with error 35 and this API's own range, before anything of the body is read (KIP-511). A client that names a cluster
+//! or node that this is not is told so (KIP-1242).
 //!
 //! Version notes: v3: client's name and version; features. v4: features whose lowest level is 0 are listed (KAFKA-17011).
 //! v5: cluster and node id are checked.
@@ -10,13 +11,15 @@
 
 use super::outcome::{Asked, Dispatched, encode};
 use super::{Call, Outcome, TABLE};
+use crate::meta::change::SUPPORTED_FEATURES;
+use crate::meta::image::METADATA_VERSION;
 use crate::wire::messages::api_versions::{
     ApiVersionRange, ApiVersionsFacts, ApiVersionsRequest, ApiVersionsResponse, FinalizedFeature, SupportedFeature,
 };
 use crate::wire::{ApiKey, ErrorCode, RequestHeader};
 
-/// Levels of `metadata.version` that this broker reads: 3.3-IV3 to 4.4's.
-const METADATA_VERSIONS: (i16, i16) = (7, 33);
+/// The features that are told: those whose APIs are served.
+const FEATURES: [&str; 2] = ["group.version", METADATA_VERSION];
 
 /// True if an ApiVersions request of this version can be read.
 pub fn is_served(version: i16) -> bool {
@@ -58,20 +61,24 @@ pub fn handle(call: Call<'_>, request: ApiVersionsRequest, facts: ApiVersionsFac
         call.session.software = Some(Box::new((request.client_software_name, request.client_software_version)));
     }
     let image = call.broker.registry.image();
-    let level = image.metadata_version();
+    let listed = |lowest: i16| lowest > 0 || facts.level_zero_features_listed;
+    let served = || SUPPORTED_FEATURES.into_iter().filter(|(name, ..)| FEATURES.contains(name));
+    let supported = |(name, min_version, max_version): (&str, i16, i16)| SupportedFeature {
+        name: name.to_owned(),
+        min_version,
+        max_version,
+    };
+    let finalized = |(name, ..): (&str, i16, i16)| {
+        let level = if name == METADATA_VERSION { image.metadata_version() } else { image.feature(name) };
+        let feature =
+            FinalizedFeature { name: name.to_owned(), max_version_level: level, min_version_level: level };
+        (level > 0).then_some(feature)
+    };
     Outcome::Now(ApiVersionsResponse {
         api_keys: ranges(),
-        supported_features: vec![SupportedFeature {
-            name: "metadata.version".to_owned(),
-            min_version: METADATA_VERSIONS.0,
-            max_version: METADATA_VERSIONS.1,
-        }],
+        supported_features: served().filter(|(_, lowest, _)| listed(*lowest)).map(supported).collect(),
         finalized_features_epoch: call.broker.registry.store().log_end().0,
-        finalized_features: vec![FinalizedFeature {
-            name: "metadata.version".to_owned(),
-            max_version_level: level,
-            min_version_level: level,
-        }],
+        finalized_features: served().filter_map(finalized).collect(),
         ..ApiVersionsResponse::default()
     })
 }

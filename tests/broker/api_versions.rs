@@ -71,6 +71,11 @@ fn features_are_told_from_version_3_on() {
         let supported = response.supported_features.iter().find(|one| one.name == "metadata.version");
         let supported = supported.expect("metadata.version");
         assert_eq!((supported.min_version, supported.max_version), (7, 33));
+        let level = response.finalized_features.iter().find(|one| one.name == "group.version");
+        assert_eq!(level.map(|level| (level.min_version_level, level.max_version_level)), Some((1, 1)));
+        let range = response.supported_features.iter().find(|one| one.name == "group.version");
+        let range = range.map(|range| (range.min_version, range.max_version));
+        assert_eq!(range, (version > 3).then_some((0, 1)));
         if version == 3 {
             let lowest = response.supported_features.iter().map(|one| one.min_version).min();
             assert!(lowest > Some(0), "older clients cannot decode a level of 0");

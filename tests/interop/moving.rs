@@ -15,7 +15,7 @@ use crate::support::process::run;
 use crate::support::{copy_folder, tests_folder, turn};
 
 /// Features that Klamm keeps in the metadata log but does not tell clients of: it has no request that needs them.
-const UNSERVED: [&str; 6] = ["eligible.leader.replicas", "group", "kraft", "share", "streams", "transaction"];
+const UNSERVED: [&str; 5] = ["eligible.leader.replicas", "kraft", "share", "streams", "transaction"];
 
 #[test]
 fn apache_kafka_serves_what_a_clean_stop_left() {
