@@ -32,7 +32,7 @@ use crate::log::{checkpoint, open_files};
 use crate::meta::identity::{self, IdentityError};
 use crate::meta::options::SNAPSHOT_AFTER_BYTES;
 use crate::meta::{BootOptions, Endpoint, MetaError, Store};
-use crate::server::listener::{Admission, Bounds, Listener, accept_loop};
+use crate::server::listener::{Admission, Bounds, ConnectionBounds, Listener, accept_loop};
 use crate::settings::{self, Bind, Settings};
 use crate::topics::{Opened, Registry, RegistryOptions, TopicError};
 
@@ -136,9 +136,7 @@ impl Daemon {
         let broker = Arc::new(broker(&settings, owners, clock, metrics, &sockets));
         let (stop, stopping) = watch::channel(false);
         let (alive_sender, alive) = mpsc::channel(1);
-        let mut bounds = bounds(&settings, open_files_max);
-        (bounds.connections, bounds.per_ip) = connection_bounds(&broker.registry);
-        let admission = Admission::new(&bounds);
+        let admission = Admission::new(&bounds(&settings, open_files_max), connection_bounds(&broker.registry));
         let changes = broker.registry.config_changes();
         jobs.spawn(follow_bounds(Arc::clone(&broker.registry), changes, Arc::clone(&admission)));
         let mut accepting = JoinSet::new();
@@ -377,12 +375,8 @@ fn broker(
 }
 
 fn bounds(settings: &Settings, open_files_max: u64) -> Bounds {
-    let count = |name: &str| usize::try_from(settings.int(name)).unwrap_or(usize::MAX);
     let request_bytes_max = usize::try_from(settings.long("socket.request.max.bytes")).unwrap_or(usize::MAX);
     Bounds {
-        connections: count("max.connections"),
-        per_ip: count("max.connections.per.ip"),
-        per_second: u32::try_from(settings.int("max.connection.creation.rate")).unwrap_or(u32::MAX).max(1),
         open_files: open_files_max,
         request_bytes: usize::try_from(settings.long("queued.max.request.bytes"))
             .ok()
@@ -390,17 +384,19 @@ fn bounds(settings: &Settings, open_files_max: u64) -> Bounds {
     }
 }
 
-/// `max.connections` and `max.connections.per.ip`, as they are now.
-fn connection_bounds(registry: &Registry) -> (usize, usize) {
-    let bound = |name: &str| usize::try_from(registry.broker_number(name)).unwrap_or(usize::MAX);
-    (bound("max.connections"), bound("max.connections.per.ip"))
+fn connection_bounds(registry: &Registry) -> ConnectionBounds {
+    let count = |name: &str| usize::try_from(registry.broker_number(name)).unwrap_or(usize::MAX);
+    ConnectionBounds {
+        connections: count("max.connections"),
+        per_ip: count("max.connections.per.ip"),
+        per_second: u32::try_from(registry.broker_number("max.connection.creation.rate")).unwrap_or(u32::MAX),
+    }
 }
 
 /// Lets bounds that are changed at run time hold for the connections that come.
 async fn follow_bounds(registry: Arc<Registry>, mut changes: watch::Receiver<u64>, admission: Arc<Admission>) {
     while changes.changed().await.is_ok() {
-        let (all, per_ip) = connection_bounds(&registry);
-        admission.set_bounds(all, per_ip);
+        admission.set_bounds(connection_bounds(&registry));
     }
 }
 

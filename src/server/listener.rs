@@ -31,14 +31,19 @@ pub struct Listener {
     pub socket: TcpListener,
 }
 
-/// What all connections together may take, from the configuration.
-pub struct Bounds {
+/// How many connections there may be, as it is now: all of it may change while the broker runs.
+#[derive(Clone, Copy)]
+pub struct ConnectionBounds {
     /// `max.connections`.
     pub connections: usize,
     /// `max.connections.per.ip`.
     pub per_ip: usize,
     /// `max.connection.creation.rate`.
     pub per_second: u32,
+}
+
+/// What all connections together may take, from the configuration.
+pub struct Bounds {
     /// What the process may open.
     pub open_files: u64,
     /// `queued.max.request.bytes`, if it is bounded.
@@ -74,6 +79,16 @@ impl Pace {
         self.next = due + self.interval;
         due.saturating_duration_since(now)
     }
+
+    /// Goes on at another rate; nobody waits longer for what the old one has put off.
+    fn set_interval(&mut self, interval: Duration, now: Instant) {
+        self.interval = interval;
+        self.next = self.next.min(now + interval);
+    }
+}
+
+fn interval(per_second: u32) -> Duration {
+    Duration::from_secs(1) / per_second.max(1)
 }
 
 /// Permits that exist: more than wanted while connections are open that were let in when there might be more.
@@ -107,17 +122,14 @@ impl Drop for Open {
 }
 
 impl Admission {
-    pub fn new(bounds: &Bounds) -> Arc<Admission> {
-        let connections_max = bounds.connections.min(Semaphore::MAX_PERMITS);
+    pub fn new(bounds: &Bounds, now: ConnectionBounds) -> Arc<Admission> {
+        let connections_max = now.connections.min(Semaphore::MAX_PERMITS);
         let reserved = (bounds.open_files / 4).min(limits::FILES_RESERVED_MAX);
         Arc::new(Admission {
             shares: Shares::new(bounds.request_bytes),
-            pace: Mutex::new(Pace {
-                interval: Duration::from_secs(1) / bounds.per_second.max(1),
-                next: Instant::now(),
-            }),
+            pace: Mutex::new(Pace { interval: interval(now.per_second), next: Instant::now() }),
             all: Arc::new(Semaphore::new(connections_max)),
-            per_ip_max: AtomicUsize::new(bounds.per_ip),
+            per_ip_max: AtomicUsize::new(now.per_ip),
             permits: Mutex::new(Permits { existing: connections_max, wanted: connections_max }),
             descriptors_max: bounds.open_files - reserved,
             few: bounds.open_files / 8,
@@ -126,10 +138,11 @@ impl Admission {
     }
 
     /// Takes other bounds. Connections that are open stay.
-    pub fn set_bounds(&self, connections_max: usize, per_ip_max: usize) {
-        self.per_ip_max.store(per_ip_max, Ordering::Relaxed);
+    pub fn set_bounds(&self, now: ConnectionBounds) {
+        self.per_ip_max.store(now.per_ip, Ordering::Relaxed);
+        self.pace.lock().set_interval(interval(now.per_second), Instant::now());
         let mut permits = self.permits.lock();
-        permits.wanted = connections_max.min(Semaphore::MAX_PERMITS);
+        permits.wanted = now.connections.min(Semaphore::MAX_PERMITS);
         if permits.wanted > permits.existing {
             self.all.add_permits(permits.wanted - permits.existing);
             permits.existing = permits.wanted;
@@ -265,5 +278,17 @@ mod tests {
         let waits: Vec<u128> = (0..14).map(|_| pace.turn(later).as_millis()).collect();
         assert_eq!(waits, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 100, 200, 300]);
         assert_eq!(pace.turn(later + Duration::from_secs(1)).as_millis(), 0);
+    }
+
+    #[test]
+    fn another_rate_holds_for_the_next_connection() {
+        let start = Instant::now();
+        let mut pace = Pace { interval: Duration::from_secs(60), next: start };
+        let now = start + Duration::from_secs(1);
+        let waits: Vec<u128> = (0..2).map(|_| pace.turn(now).as_millis()).collect();
+        assert_eq!(waits, [0, 59_000]);
+        pace.set_interval(Duration::from_millis(500), now);
+        let waits: Vec<u128> = (0..2).map(|_| pace.turn(now).as_millis()).collect();
+        assert_eq!(waits, [500, 1000]);
     }
 }
