@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use super::configured::Configured;
 use super::group::event::Event;
 use super::group::{GroupMachine, GroupMemory, GroupSettings};
 use super::machine::Topics;
@@ -33,7 +34,8 @@ pub struct Groups {
 
 impl Groups {
     pub fn new(registry: Arc<Registry>, settings: Arc<Settings>, clock: Arc<dyn Clock>) -> Groups {
-        let of_groups = Arc::new(GroupSettings::of(&settings));
+        let consumers = Arc::new(Configured::new(Arc::clone(&registry), Arc::clone(&settings)));
+        let of_groups = Arc::new(GroupSettings::of(&settings, consumers));
         let memory = GroupMemory::new(usize::try_from(settings.long("klamm.group.memory.bytes")).unwrap_or(usize::MAX));
         let surroundings = Arc::new(Surroundings {
             clock,

@@ -3,6 +3,7 @@
 //! A machine decides and never waits; what it must remember are records in a partition of an internal topic, and its state is
 //! the replay of those records, at run time as after a restart. `shell.rs` is the only file that knows of the runtime.
 
+mod configured;
 pub mod group;
 pub mod groups;
 pub mod machine;

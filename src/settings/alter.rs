@@ -3,7 +3,7 @@
 //! Kafka: `ConfigAdminManager.scala`, `DynamicBrokerConfig`, `ConfigurationControlManager.java`, `GroupConfigManager`.
 
 use crate::settings::consistency;
-use crate::settings::describe::{Dynamic, Overrides};
+use crate::settings::describe::{ConfigSource, Dynamic, Overrides};
 use crate::settings::effective::Settings;
 use crate::settings::row::{Kind, Row, Scope};
 use crate::settings::table;
@@ -223,14 +223,9 @@ impl Settings {
         let value = |name: &'static str| {
             table::row(Scope::Group, name).map_or(0, |row| self.fallen_back(row, set, dynamic).0.long())
         };
-        for (kind, names) in BOUNDED {
-            for name in names.iter().filter(|name| set.contains_key(**name)) {
-                let rest = name.split_once('.').map_or("", |(_, rest)| rest);
-                let bound = |which: &str| self.long(&format!("group.{kind}.{which}.{rest}"));
-                let (min, max) = (bound("min"), bound("max"));
-                if !(min..=max).contains(&value(name)) {
-                    return Err(Refused::Range { name, min, max });
-                }
+        for name in BOUNDED.iter().filter(|name| set.contains_key(**name)) {
+            if let Some((min, max)) = self.bounds_of(name).filter(|(min, max)| !(*min..=*max).contains(&value(name))) {
+                return Err(Refused::Range { name, min, max });
             }
         }
         let standbys = "streams.num.standby.replicas";
@@ -248,6 +243,28 @@ impl Settings {
         }
         Ok(())
     }
+
+    /// The number of a group key in force. A group's own stays within the broker's bounds of today, wherever it lay when it was set.
+    ///
+    /// # Panics
+    /// If there is no such group key, or it is no number.
+    pub fn group_number(&self, name: &str, own: &Overrides, dynamic: Dynamic<'_>) -> i64 {
+        let row = table::row(Scope::Group, name).unwrap_or_else(|| panic!("{name} is a group key"));
+        let (value, source) = self.fallen_back(row, own, dynamic);
+        let value = value.long();
+        match self.bounds_of(name).filter(|_| source == ConfigSource::DynamicGroup) {
+            Some((min, _)) if value < min => min,
+            Some((_, max)) if value > max => max,
+            _ => value,
+        }
+    }
+
+    /// What the broker allows of a group key.
+    fn bounds_of(&self, name: &str) -> Option<(i64, i64)> {
+        let (kind, rest) = BOUNDED.contains(&name).then(|| name.split_once('.'))??;
+        let bound = |which: &str| self.long(&format!("group.{kind}.{which}.{rest}"));
+        Some((bound("min"), bound("max")))
+    }
 }
 
 /// Whose keys are judged.
@@ -257,21 +274,20 @@ pub enum Layer {
     AllNodes,
 }
 
-/// Group keys that the broker bounds by `group.KIND.min.REST` and `group.KIND.max.REST`.
-const BOUNDED: &[(&str, &[&str])] = &[
-    ("consumer", &["consumer.session.timeout.ms", "consumer.heartbeat.interval.ms", "consumer.assignment.interval.ms"]),
-    (
-        "share",
-        &[
-            "share.session.timeout.ms",
-            "share.heartbeat.interval.ms",
-            "share.record.lock.duration.ms",
-            "share.delivery.count.limit",
-            "share.partition.max.record.locks",
-            "share.assignment.interval.ms",
-        ],
-    ),
-    ("streams", &["streams.session.timeout.ms", "streams.heartbeat.interval.ms", "streams.assignment.interval.ms"]),
+/// Group keys `KIND.REST` that the broker bounds by `group.KIND.min.REST` and `group.KIND.max.REST`.
+const BOUNDED: &[&str] = &[
+    "consumer.session.timeout.ms",
+    "consumer.heartbeat.interval.ms",
+    "consumer.assignment.interval.ms",
+    "share.session.timeout.ms",
+    "share.heartbeat.interval.ms",
+    "share.record.lock.duration.ms",
+    "share.delivery.count.limit",
+    "share.partition.max.record.locks",
+    "share.assignment.interval.ms",
+    "streams.session.timeout.ms",
+    "streams.heartbeat.interval.ms",
+    "streams.assignment.interval.ms",
 ];
 
 const BEATS: &[(&str, &str)] = &[
@@ -396,10 +412,24 @@ mod tests {
     #[test]
     fn every_bound_of_a_groups_key_is_there() {
         let settings = Settings::defaults();
-        for name in BOUNDED.iter().flat_map(|(_, names)| names.iter()).chain([&"streams.num.standby.replicas"]) {
+        for name in BOUNDED.iter().chain([&"streams.num.standby.replicas"]) {
             let set = Overrides::from([((*name).to_owned(), "2147483647".to_owned())]);
             assert!(settings.check_group(&set, Dynamic::NONE).is_err(), "{name}");
         }
+    }
+
+    /// They may have been set under other bounds, or by Apache Kafka.
+    #[test]
+    fn a_groups_own_value_stays_within_todays_bounds() {
+        let settings = Settings::defaults();
+        let number = |value: &str| {
+            let own = Overrides::from([("consumer.session.timeout.ms".to_owned(), value.to_owned())]);
+            settings.group_number("consumer.session.timeout.ms", &own, Dynamic::NONE)
+        };
+        assert_eq!([number("1000"), number("50000"), number("70000"), number("x")], [45_000, 50_000, 60_000, 45_000]);
+        let set = Overrides::from([("group.consumer.assignment.interval.ms".to_owned(), "9".to_owned())]);
+        let dynamic = Dynamic { all_nodes: &set, ..Dynamic::NONE };
+        assert_eq!(settings.group_number("consumer.assignment.interval.ms", &Overrides::new(), dynamic), 9);
     }
 
     #[test]

@@ -16,8 +16,8 @@ const BROKER_LOGGER: i8 = 8;
 const CLIENT_METRICS: i8 = 16;
 pub const GROUP: i8 = 32;
 
-const SET: i8 = 0;
-const DELETE: i8 = 1;
+pub const SET: i8 = 0;
+pub const DELETE: i8 = 1;
 const APPEND: i8 = 2;
 const SUBTRACT: i8 = 3;
 
@@ -39,7 +39,7 @@ fn send(
 }
 
 /// Keys, operations and values.
-type Changes<'a> = &'a [(&'a str, i8, Option<&'a str>)];
+pub type Changes<'a> = &'a [(&'a str, i8, Option<&'a str>)];
 
 /// Error code and message of one change.
 fn outcome(client: &mut Client, kind: i8, name: &str, changes: Changes<'_>) -> (i16, Option<String>) {
@@ -58,7 +58,7 @@ fn refused(client: &mut Client, kind: i8, name: &str, changes: Changes<'_>, code
 }
 
 #[track_caller]
-fn set(client: &mut Client, kind: i8, name: &str, changes: Changes<'_>) {
+pub fn set(client: &mut Client, kind: i8, name: &str, changes: Changes<'_>) {
     assert_eq!(outcome(client, kind, name, changes), (0, None), "{kind} {name:?} {changes:?}");
 }
 

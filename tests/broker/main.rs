@@ -28,6 +28,7 @@ mod describe_user_scram_credentials;
 mod elect_leaders;
 mod fetch;
 mod find_coordinator;
+mod group_configs;
 mod groups;
 mod heartbeat;
 mod hostile;

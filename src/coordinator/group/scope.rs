@@ -1,5 +1,8 @@
 //! What the groups of one machine share while they decide: the clock and the topics, the settings, the timers, the effects so far.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use super::classic::ClassicGroup;
 use super::consumer::regex::Compiled;
 use super::event::{GroupId, Reply};
@@ -9,7 +12,6 @@ use crate::base::clock::Monotonic;
 use crate::base::limits::GROUPS_PER_PARTITION_MAX;
 use crate::coordinator::machine::{Context, Effects, Ticket};
 use crate::settings::Settings;
-use std::time::Duration;
 
 /// The effects of a group machine. It has no commands.
 pub type GroupEffects = Effects<Record, Reply, Command>;
@@ -62,8 +64,25 @@ impl Timer {
     }
 }
 
+/// What a consumer group goes by that may be set for it alone, and while the broker runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ConsumerConfig {
+    /// `consumer.session.timeout.ms`
+    pub session_timeout_ms: i32,
+    /// `consumer.heartbeat.interval.ms`
+    pub heartbeat_interval_ms: i32,
+    /// `consumer.assignment.interval.ms`
+    pub assignment_interval_ms: i32,
+}
+
+/// The configurations of groups, as they are now.
+pub trait ConsumerConfigs: Send + Sync {
+    /// Those of one group, whether there is such a group or not.
+    fn of(&self, group: &str) -> ConsumerConfig;
+}
+
 /// Settings of group coordinators.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone)]
 pub struct GroupSettings {
     /// `group.min.session.timeout.ms`, `group.max.session.timeout.ms`.
     pub session_timeout_min_ms: i32,
@@ -74,11 +93,8 @@ pub struct GroupSettings {
     pub classic_size_max: usize,
     /// `group.consumer.max.size`.
     pub consumer_size_max: usize,
-    /// `group.consumer.session.timeout.ms`, heartbeat interval; a group's own configuration may replace them.
-    pub consumer_session_timeout_ms: i32,
-    pub consumer_heartbeat_interval_ms: i32,
-    /// `group.consumer.assignment.interval.ms`.
-    pub consumer_assignment_interval_ms: i32,
+    /// What differs from group to group.
+    pub consumers: Arc<dyn ConsumerConfigs>,
     /// `group.consumer.assignors`, the default first.
     pub consumer_assignors: Vec<String>,
     /// `group.consumer.migration.policy`.
@@ -95,8 +111,8 @@ pub struct GroupSettings {
 }
 
 impl GroupSettings {
-    /// What the broker's configuration says.
-    pub fn of(settings: &Settings) -> GroupSettings {
+    /// What the broker's configuration says; `consumers` says what differs from group to group.
+    pub fn of(settings: &Settings, consumers: Arc<dyn ConsumerConfigs>) -> GroupSettings {
         let size = |name: &str| usize::try_from(settings.int(name)).unwrap_or(usize::MAX);
         let policy = settings.string("group.consumer.migration.policy").to_lowercase();
         GroupSettings {
@@ -105,9 +121,7 @@ impl GroupSettings {
             initial_rebalance_delay_ms: settings.int("group.initial.rebalance.delay.ms"),
             classic_size_max: size("group.max.size"),
             consumer_size_max: size("group.consumer.max.size"),
-            consumer_session_timeout_ms: settings.int("group.consumer.session.timeout.ms"),
-            consumer_heartbeat_interval_ms: settings.int("group.consumer.heartbeat.interval.ms"),
-            consumer_assignment_interval_ms: settings.int("group.consumer.assignment.interval.ms"),
+            consumers,
             consumer_assignors: settings.list("group.consumer.assignors"),
             upgrade_allowed: matches!(&*policy, "upgrade" | "bidirectional"),
             downgrade_allowed: matches!(&*policy, "downgrade" | "bidirectional"),

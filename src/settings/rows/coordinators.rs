@@ -4,7 +4,9 @@ use crate::settings::row::Kind::{Boolean, Class, Int, List, Long, Short, String}
 use crate::settings::row::Preset::{Is, Null};
 use crate::settings::row::Valid::{AtLeast, Between, FilledListOf, OneOfAnyCase};
 use crate::settings::row::{Row, broker};
-use crate::settings::rows::{GROUPS, ONE_NODE, SHARE, STREAMS, TELEMETRY, THREADS, TRANSACTIONS};
+use crate::settings::rows::{
+    AT_ONCE, COORDINATORS, ONE_COPY, ONE_NODE, SHARE, STREAMS, TELEMETRY, THREADS, TRANSACTIONS,
+};
 
 pub(super) static ROWS: &[Row] = &[
     broker("add.partitions.to.txn.retry.backoff.max.ms", Int, Is("100")).valid(AtLeast(0)).meaningless(ONE_NODE),
@@ -22,30 +24,42 @@ pub(super) static ROWS: &[Row] = &[
     broker("group.consumer.heartbeat.interval.ms", Int, Is("5000"))
         .valid(AtLeast(1))
         .doc("How often members of consumer groups are told to send heartbeats."),
-    broker("group.consumer.max.assignment.interval.ms", Int, Is("15000")).valid(AtLeast(0)).later(GROUPS),
-    broker("group.consumer.max.heartbeat.interval.ms", Int, Is("15000")).valid(AtLeast(1)).later(GROUPS),
-    broker("group.consumer.max.session.timeout.ms", Int, Is("60000")).valid(AtLeast(1)).later(GROUPS),
+    broker("group.consumer.max.assignment.interval.ms", Int, Is("15000"))
+        .valid(AtLeast(0))
+        .doc("The longest time between two target assignments that a consumer group may be given."),
+    broker("group.consumer.max.heartbeat.interval.ms", Int, Is("15000"))
+        .valid(AtLeast(1))
+        .doc("The longest heartbeat interval that a consumer group may be given."),
+    broker("group.consumer.max.session.timeout.ms", Int, Is("60000"))
+        .valid(AtLeast(1))
+        .doc("The longest session timeout that a consumer group may be given."),
     broker("group.consumer.max.size", Int, Is("2147483647"))
         .valid(AtLeast(1))
         .doc("The most members of a consumer group."),
     broker("group.consumer.migration.policy", String, Is("bidirectional"))
         .valid(OneOfAnyCase(&["DISABLED", "DOWNGRADE", "UPGRADE", "BIDIRECTIONAL"]))
         .doc("Which way a group may change its protocol while members are in it."),
-    broker("group.consumer.min.assignment.interval.ms", Int, Is("0")).valid(AtLeast(0)).later(GROUPS),
-    broker("group.consumer.min.heartbeat.interval.ms", Int, Is("5000")).valid(AtLeast(1)).later(GROUPS),
-    broker("group.consumer.min.session.timeout.ms", Int, Is("45000")).valid(AtLeast(1)).later(GROUPS),
+    broker("group.consumer.min.assignment.interval.ms", Int, Is("0"))
+        .valid(AtLeast(0))
+        .doc("The shortest time between two target assignments that a consumer group may be given."),
+    broker("group.consumer.min.heartbeat.interval.ms", Int, Is("5000"))
+        .valid(AtLeast(1))
+        .doc("The shortest heartbeat interval that a consumer group may be given."),
+    broker("group.consumer.min.session.timeout.ms", Int, Is("45000"))
+        .valid(AtLeast(1))
+        .doc("The shortest session timeout that a consumer group may be given."),
     broker("group.consumer.session.timeout.ms", Int, Is("45000"))
         .valid(AtLeast(1))
         .doc("How long a member of a consumer group may be silent."),
-    broker("group.coordinator.append.linger.ms", Int, Is("-1")).valid(AtLeast(-1)).later(GROUPS),
+    broker("group.coordinator.append.linger.ms", Int, Is("-1")).valid(AtLeast(-1)).meaningless(AT_ONCE),
     broker("group.coordinator.background.threads", Int, Is("2")).valid(AtLeast(1)).meaningless(THREADS),
     broker("group.coordinator.cached.buffer.max.bytes", Int, Is("1048588"))
         .dynamic()
         .valid(AtLeast(524_288))
-        .later(GROUPS),
+        .meaningless(AT_ONCE),
     broker("group.coordinator.rebalance.protocols", List, Is("classic,consumer,streams"))
         .valid(FilledListOf(&["consumer", "classic", "share", "streams"]))
-        .later(GROUPS),
+        .later(COORDINATORS),
     broker("group.coordinator.threads", Int, Is("4")).valid(AtLeast(1)).meaningless(THREADS),
     broker("group.initial.rebalance.delay.ms", Int, Is("3000"))
         .ours(Is("0"), "nothing is won by waiting on one node")
@@ -94,22 +108,22 @@ pub(super) static ROWS: &[Row] = &[
     broker("group.streams.session.timeout.ms", Int, Is("45000")).valid(AtLeast(1)).later(STREAMS),
     broker("group.streams.topology.description.plugin.class", Class, Null).later(STREAMS),
     broker("offset.metadata.max.bytes", Int, Is("4096")).doc("The longest text a committed offset may carry."),
-    broker("offsets.commit.timeout.ms", Int, Is("5000")).valid(AtLeast(1)).later(GROUPS),
-    broker("offsets.load.buffer.size", Int, Is("5242880")).valid(AtLeast(1)).later(GROUPS),
+    broker("offsets.commit.timeout.ms", Int, Is("5000")).valid(AtLeast(1)).meaningless(ONE_COPY),
+    broker("offsets.load.buffer.size", Int, Is("5242880")).valid(AtLeast(1)).meaningless(AT_ONCE),
     broker("offsets.retention.check.interval.ms", Long, Is("600000"))
         .valid(AtLeast(1))
         .doc("How often committed offsets are looked through for those that are too old."),
     broker("offsets.retention.minutes", Int, Is("10080"))
         .valid(AtLeast(1))
         .doc("How long offsets are kept once their group is empty, or reads the topic no longer."),
-    broker("offsets.topic.compression.codec", Int, Is("0")).later(GROUPS),
+    broker("offsets.topic.compression.codec", Int, Is("0")).later(COORDINATORS),
     broker("offsets.topic.num.partitions", Int, Is("50"))
         .valid(AtLeast(1))
         .doc("Partitions of `__consumer_offsets` when it is made."),
     broker("offsets.topic.replication.factor", Short, Is("3"))
         .valid(AtLeast(1))
         .ours(Is("1"), "one node keeps one copy")
-        .later(GROUPS),
+        .meaningless(ONE_COPY),
     broker("offsets.topic.segment.bytes", Int, Is("104857600"))
         .valid(AtLeast(1))
         .doc("Segment size of `__consumer_offsets` when it is made."),

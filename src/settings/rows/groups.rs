@@ -4,21 +4,21 @@ use crate::settings::row::Kind::{Boolean, Int, List, String};
 use crate::settings::row::Preset::Is;
 use crate::settings::row::Valid::{AtLeast, OneOf, ShareOffsetReset};
 use crate::settings::row::{Row, group};
-use crate::settings::rows::{GROUPS, SHARE, STREAMS};
+use crate::settings::rows::{SHARE, STREAMS};
 
 pub(super) static ROWS: &[Row] = &[
     group("consumer.assignment.interval.ms", Int, Is("1000"))
         .valid(AtLeast(0))
         .falls_back_to("group.consumer.assignment.interval.ms")
-        .later(GROUPS),
+        .doc("The least time between two target assignments of the group."),
     group("consumer.heartbeat.interval.ms", Int, Is("5000"))
         .valid(AtLeast(1))
         .falls_back_to("group.consumer.heartbeat.interval.ms")
-        .later(GROUPS),
+        .doc("How often members are told to send heartbeats."),
     group("consumer.session.timeout.ms", Int, Is("45000"))
         .valid(AtLeast(1))
         .falls_back_to("group.consumer.session.timeout.ms")
-        .later(GROUPS),
+        .doc("How long a member may be silent."),
     group("errors.deadletterqueue.copy.record.enable", Boolean, Is("false")).later(SHARE),
     group("errors.deadletterqueue.topic.name", String, Is("")).later(SHARE),
     group("share.assignment.interval.ms", Int, Is("1000"))

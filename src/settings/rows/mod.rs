@@ -28,7 +28,7 @@ pub(super) static PARTS: [&[Row]; 8] = [
 const ADDRESS_LIMITS: &str = "connection limits of single addresses";
 const CHECKPOINTS: &str = "checkpoint intervals";
 const COMPACTION: &str = "compaction";
-const GROUPS: &str = "consumer groups";
+const COORDINATORS: &str = "options of group coordinators";
 const LOG_DIRS: &str = "several log directories";
 const METADATA_RETENTION: &str = "retention of the metadata log";
 const PREALLOCATION: &str = "segments that take their room at once";
@@ -40,6 +40,7 @@ const STREAMS: &str = "streams groups";
 const TELEMETRY: &str = "client telemetry";
 const TRANSACTIONS: &str = "transactions";
 
+const AT_ONCE: &str = "what a coordinator decides is written at once, and read batch by batch";
 const DURABILITY: &str = "durability.interval.ms bounds how long data stays unsynced";
 const JVM: &str = "classes of a JVM cannot be loaded here";
 const LOCAL_DISK: &str = "Klamm keeps its logs on its own disk, there is no tiered storage";

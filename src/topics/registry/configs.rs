@@ -60,6 +60,11 @@ impl Registry {
         self.configs.subscribe()
     }
 
+    /// Rises with every change of configurations, once the change is in the image.
+    pub fn config_edition(&self) -> u64 {
+        *self.configs.borrow()
+    }
+
     /// A broker's number in force now, over what the configuration says.
     ///
     /// # Panics

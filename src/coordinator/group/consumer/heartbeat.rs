@@ -331,7 +331,7 @@ fn answer(
     ConsumerHeartbeatAnswer {
         member_id: now.id.clone(),
         member_epoch: now.epoch,
-        heartbeat_interval_ms: scope.settings.consumer_heartbeat_interval_ms,
+        heartbeat_interval_ms: scope.settings.consumers.of(&request.group).heartbeat_interval_ms,
         assignment: told.then(|| to_list(&now.assigned)),
     }
 }

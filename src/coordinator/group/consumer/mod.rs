@@ -337,7 +337,7 @@ impl ConsumerGroup {
 
     /// True if the last target is too young for another one, which then comes by itself.
     fn is_put_off(&self, scope: &mut Scope<'_, '_>) -> bool {
-        let interval = scope.settings.consumer_assignment_interval_ms;
+        let interval = scope.settings.consumers.of(&self.id).assignment_interval_ms;
         let age = scope.context.wall.0.saturating_sub(self.assigned_at.0);
         let left = i64::from(interval).saturating_sub(age);
         if left <= 0 || self.members.is_empty() {
@@ -388,8 +388,11 @@ impl ConsumerGroup {
     }
 
     fn expect_heartbeat(&self, scope: &mut Scope<'_, '_>, member: &ConsumerMember) {
-        let session = member.classic.as_ref().map(|classic| classic.session_timeout_ms);
-        let at = scope.after_ms(session.unwrap_or(scope.settings.consumer_session_timeout_ms));
+        let session = match &member.classic {
+            Some(classic) => classic.session_timeout_ms,
+            None => scope.settings.consumers.of(&self.id).session_timeout_ms,
+        };
+        let at = scope.after_ms(session);
         scope.timers.set(Timer::ConsumerSession(self.id.clone(), member.id.clone()), at);
     }
 

@@ -267,7 +267,8 @@ fn members_whose_sessions_end_together_leave_nothing_behind() {
 
 #[test]
 fn targets_are_not_made_more_often_than_is_wanted() {
-    let mut rig = Rig::with(|settings| settings.consumer_assignment_interval_ms = 3_000);
+    let mut rig = Rig::new();
+    rig.configs.set_all(|config| config.assignment_interval_ms = 3_000);
     rig.topic("t", 4);
     let first = call(&mut rig, beat("g", "a", 0)).expect("joined");
     let second = call(&mut rig, beat("g", "b", 0)).expect("joined");
@@ -282,6 +283,27 @@ fn targets_are_not_made_more_often_than_is_wanted() {
     ];
     settle(&mut rig, &mut members);
     assert_eq!(members[1].partitions().len(), 2);
+}
+
+#[test]
+fn a_groups_own_configuration_holds_for_it_alone_and_from_the_next_heartbeat_on() {
+    let mut rig = Rig::new();
+    rig.topic("t", 2);
+    let interval = |rig: &mut Rig, group: &str, member: &str, epoch: i32| {
+        call(rig, beat(group, member, epoch)).expect("a heartbeat").heartbeat_interval_ms
+    };
+    assert_eq!(interval(&mut rig, "g", "a", 0), 5_000);
+    let own = ConsumerConfig { session_timeout_ms: 60_000, heartbeat_interval_ms: 9_000, assignment_interval_ms: 0 };
+    rig.configs.set("g", own);
+    let epoch = described(&mut rig, "g").members[0].member_epoch;
+    assert_eq!(interval(&mut rig, "g", "a", epoch), 9_000);
+    assert_eq!(interval(&mut rig, "h", "a", 0), 5_000);
+    rig.pass(45_000);
+    assert_eq!((described(&mut rig, "g").members.len(), described(&mut rig, "h").members.len()), (1, 0));
+    rig.pass(14_999);
+    assert_eq!(described(&mut rig, "g").members.len(), 1);
+    rig.pass(1);
+    assert_eq!(described(&mut rig, "g").members.len(), 0);
 }
 
 #[test]

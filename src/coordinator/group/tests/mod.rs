@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 
 use super::event::{
     Client, CommitPartition, ConsumerGroupHeartbeat, Event, Heartbeat, JoinGroup, LeaveGroup, LeavingMember,
     OffsetCommit, OffsetFetch, Reply, SyncGroup, TopicRef,
 };
 use super::record::Record;
-use super::scope::GroupEffects;
+use super::scope::{ConsumerConfig, ConsumerConfigs, GroupEffects};
 use super::{GroupMachine, GroupMemory, GroupSettings};
 use crate::base::clock::{Monotonic, WallMs};
 use crate::base::ids::{LeaderEpoch, Offset, TopicId, TopicName, Uuid};
@@ -50,11 +51,34 @@ impl Topics for FakeTopics {
     }
 }
 
+/// Configurations of groups that a test makes up: those of all, and those of some.
+pub struct FakeConfigs {
+    of_all: Mutex<ConsumerConfig>,
+    of: Mutex<BTreeMap<String, ConsumerConfig>>,
+}
+
+impl FakeConfigs {
+    pub fn set_all(&self, change: impl FnOnce(&mut ConsumerConfig)) {
+        change(&mut self.of_all.lock());
+    }
+
+    pub fn set(&self, group: &str, config: ConsumerConfig) {
+        self.of.lock().insert(group.to_owned(), config);
+    }
+}
+
+impl ConsumerConfigs for FakeConfigs {
+    fn of(&self, group: &str) -> ConsumerConfig {
+        self.of.lock().get(group).copied().unwrap_or(*self.of_all.lock())
+    }
+}
+
 /// A machine, its log and its clock.
 pub struct Rig {
     pub machine: GroupMachine,
     pub settings: Arc<GroupSettings>,
     pub memory: Arc<GroupMemory>,
+    pub configs: Arc<FakeConfigs>,
     pub topics: FakeTopics,
     /// What a restart reads.
     pub log: Vec<Record>,
@@ -77,15 +101,18 @@ impl Rig {
 
     pub fn with_memory(bytes_max: usize, change: impl FnOnce(&mut GroupSettings)) -> Rig {
         let memory = GroupMemory::new(bytes_max);
-        let mut settings = GroupSettings::of(&Settings::defaults());
+        let config =
+            ConsumerConfig { session_timeout_ms: 45_000, heartbeat_interval_ms: 5_000, assignment_interval_ms: 0 };
+        let configs = Arc::new(FakeConfigs { of_all: Mutex::new(config), of: Mutex::default() });
+        let mut settings = GroupSettings::of(&Settings::defaults(), Arc::clone(&configs) as Arc<dyn ConsumerConfigs>);
         settings.initial_rebalance_delay_ms = 0;
-        settings.consumer_assignment_interval_ms = 0;
         change(&mut settings);
         let settings = Arc::new(settings);
         let mut rig = Rig {
             machine: GroupMachine::new(Arc::clone(&settings), Arc::clone(&memory)),
             settings,
             memory,
+            configs,
             topics: FakeTopics::default(),
             log: Vec::new(),
             replies: HashMap::new(),

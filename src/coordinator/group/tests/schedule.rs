@@ -67,9 +67,9 @@ impl World {
         let interval = if dice.chance(20) { 3_000 } else { 0 };
         let delay = if dice.chance(20) { 2_000 } else { 0 };
         let mut rig = Rig::with(|settings| {
-            settings.consumer_assignment_interval_ms = interval;
             settings.initial_rebalance_delay_ms = delay;
         });
+        rig.configs.set_all(|config| config.assignment_interval_ms = interval);
         let partitions = 1 + dice.roll(8);
         rig.topic("t", partitions);
         let (modern, classic, committed) = (Vec::new(), Vec::new(), BTreeMap::new());
