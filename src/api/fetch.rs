@@ -106,6 +106,7 @@ pub fn handle(call: Call<'_>, request: FetchRequest, facts: FetchFacts) -> Outco
         return Outcome::Now(answer(broker, look, membership, &terms));
     }
     let missing_partitions = look.missing;
+    let unknown = look.unknown();
     let seen = look.bytes;
     let missing = terms.min_bytes - seen;
     drop(look);
@@ -129,6 +130,7 @@ pub fn handle(call: Call<'_>, request: FetchRequest, facts: FetchFacts) -> Outco
             look = self::look(&broker, &wants, &terms);
         }
         drop(parked);
+        look.tell_deleted(&unknown);
         answer(&broker, look, membership, &terms)
     }))
 }
@@ -198,6 +200,21 @@ fn look(broker: &Broker, wants: &[Want], terms: &Terms) -> Look {
 }
 
 impl Look {
+    /// The places of those whose topic has an id that nobody knows.
+    fn unknown(&self) -> Vec<usize> {
+        let rows = self.rows.iter().enumerate();
+        rows.filter(|(_, row)| row.error == ErrorCode::UNKNOWN_TOPIC_ID).map(|(at, _)| at).collect()
+    }
+
+    /// A topic that is deleted while its fetch waits was known by its id: as from Kafka, it is the partition that is gone.
+    fn tell_deleted(&mut self, unknown: &[usize]) {
+        for at in self.unknown() {
+            if let (Some(row), Err(_)) = (self.rows.get_mut(at), unknown.binary_search(&at)) {
+                row.error = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+            }
+        }
+    }
+
     fn add(&mut self, want: &Want, found: Result<Arc<Partition>, ErrorCode>, terms: &Terms) {
         let row = match found {
             Ok(partition) => {

@@ -123,6 +123,7 @@ fn a_topic_deleted_under_a_waiting_fetch_ends_it() {
     let ids: Vec<Uuid> = ["gone", "stays"].into_iter().map(|name| other.create(name, 1, &[])).collect();
     let mut request = by_id(ids[0], &[(0, 0)]);
     request.topics.extend(by_id(ids[1], &[(0, 0)]).topics);
+    request.topics.extend(by_id(Uuid([9; 16]), &[(0, 0)]).topics);
     (request.max_wait_ms, request.min_bytes) = (19_000, 1);
     let began = Instant::now();
     let sent = consumer.send(&request, 13);
@@ -133,7 +134,8 @@ fn a_topic_deleted_under_a_waiting_fetch_ends_it() {
     let response = consumer.receive::<FetchRequest>(sent, 13);
     let mut found = rows(&response);
     found.sort_by_key(|row| row.1);
-    assert_eq!(found, [(0, 0, vec![]), (0, 100, vec![])]);
+    // It was known by its id when the fetch came; the one of no topic was not.
+    assert_eq!(found, [(0, 0, vec![]), (0, 3, vec![]), (0, 100, vec![])]);
     assert!(began.elapsed() < Duration::from_secs(15));
 }
 
