@@ -349,7 +349,7 @@ class Confluent:
         return begin, end, found
 
     def _watermarks(self, consumer, topic):
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while True:  # this call does not ask again by itself, and a new topic may want a moment
             try:
                 return consumer.get_watermark_offsets(self.ck.TopicPartition(topic, 0), timeout=30)

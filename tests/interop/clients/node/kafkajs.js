@@ -64,7 +64,6 @@ class KafkaJs {
     this.admin = this.kafka.admin({ retry: { initialRetryTime: 50, retries: 2 } });
     this.resets = false;
     this.linked = true;
-    this.followsDeletion = true;
   }
 
   async code(call) {
