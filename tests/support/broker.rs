@@ -47,9 +47,11 @@ impl Plan {
         self.folder.join("data")
     }
 
-    /// With one more setting, `key=value` in Kafka's names.
+    /// With one more setting, `key=value` in Kafka's names; it replaces an earlier value.
     #[must_use]
     pub fn set(mut self, setting: &str) -> Plan {
+        let key = |setting: &str| setting.split('=').next().map(str::to_owned);
+        self.settings.retain(|earlier| key(earlier) != key(setting));
         self.settings.push(setting.to_owned());
         self
     }

@@ -1,5 +1,7 @@
-//! CreateTopics and what offsets there are, by hand: tests that use one client must not need another to make their topics.
+//! CreateTopics, and what offsets and groups there are, by hand: tests that use one client must not need another to make
+//! their topics.
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -90,6 +92,43 @@ pub fn committed(bootstrap: &str, group: &str, topic: &str, partition: i32) -> O
     let answer = ask(&mut connect(bootstrap), &bytes);
     // correlation id, count, name, count, partition; then the offset
     number(&answer, 18 + topic.len()).filter(|offset| *offset >= 0)
+}
+
+/// The state of each group, in Kafka's words: ListGroups, version 4.
+///
+/// # Panics
+/// If the broker refuses.
+pub fn group_states(bootstrap: &str) -> BTreeMap<String, String> {
+    let mut bytes = header(16, 4);
+    // no tags in the header; of all states, no tags
+    bytes.extend([0, 1, 0]);
+    let answer = ask(&mut connect(bootstrap), &bytes);
+    // correlation id, no tags, throttle time; then the error code
+    assert_eq!(code(&answer, 9), Some(0), "ListGroups answered {answer:?}");
+    let mut rest = answer.get(11..).expect("an answer");
+    let count = compact_length(&mut rest);
+    let mut states = BTreeMap::new();
+    for _ in 0..count {
+        let (id, _type, state) = (compact_text(&mut rest), compact_text(&mut rest), compact_text(&mut rest));
+        rest = rest.get(1..).expect("no tags");
+        states.insert(id, state);
+    }
+    states
+}
+
+/// One less than the variable-length number that stands first.
+fn compact_length(rest: &mut &[u8]) -> usize {
+    let end = rest.iter().position(|byte| byte & 0x80 == 0).expect("a length");
+    let (number, after) = rest.split_at(end + 1);
+    *rest = after;
+    number.iter().rev().fold(0, |length, byte| length << 7 | usize::from(byte & 0x7f)) - 1
+}
+
+fn compact_text(rest: &mut &[u8]) -> String {
+    let length = compact_length(rest);
+    let (text, after) = rest.split_at(length);
+    *rest = after;
+    String::from_utf8_lossy(text).into_owned()
 }
 
 fn connect(bootstrap: &str) -> TcpStream {

@@ -95,6 +95,8 @@ public class Members {
         /** The offset after what it has seen of each partition that it holds. */
         final Map<TopicPartition, OffsetAndMetadata> seen = new HashMap<>();
         int count;
+        /** Something of it is not committed, as far as is known. */
+        boolean dirty;
         TopicPartition paused;
         long resumeAt;
         boolean stepped;
@@ -135,9 +137,10 @@ public class Members {
                     say(who, "saw " + r.partition() + " " + r.offset() + " " + r.value());
                     seen.put(new TopicPartition(topic, r.partition()), new OffsetAndMetadata(r.offset() + 1));
                     count++;
+                    dirty = true;
                 }
                 flush();
-                if (!records.isEmpty()) commit(commit.equals("async"));
+                if (dirty) commit(commit.equals("async"));
                 try {
                     if (steps) step();
                 } catch (IllegalStateException gone) { // the partition, a moment ago
@@ -152,15 +155,21 @@ public class Members {
         void commit(boolean async) {
             if (commit.equals("auto") || seen.isEmpty()) return;
             Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>(seen);
+            dirty = false;
             if (async) {
-                consumer.commitAsync(offsets, (done, fault) -> { if (fault != null) say(who, "error " + one(fault)); });
+                consumer.commitAsync(offsets, (done, fault) -> { if (fault != null) refused(fault); });
                 return;
             }
             try {
                 consumer.commitSync(offsets);
             } catch (KafkaException fault) {
-                say(who, "error " + one(fault));
+                refused(fault);
             }
+        }
+
+        void refused(Exception fault) {
+            dirty = true;
+            say(who, "error " + one(fault));
         }
 
         /** Once: a partition is paused for a while, resumed, and gone back in. */

@@ -55,6 +55,41 @@ impl Event {
     }
 }
 
+/// All that the members of a group have said.
+#[derive(Default)]
+pub struct Story {
+    events: Vec<Event>,
+    /// Those that are neither records nor commits.
+    pub rare: Vec<Event>,
+    /// Partition and offset of every record that was seen.
+    pub seen: BTreeSet<(i32, i64)>,
+    /// When the last one was.
+    pub seen_at: i64,
+}
+
+impl Story {
+    pub fn add(&mut self, event: Event) {
+        match &event.what {
+            What::Saw(partition, offset, _) => {
+                self.seen.insert((*partition, *offset));
+                self.seen_at = self.seen_at.max(event.at);
+            }
+            What::Committed(..) | What::Error(..) => {}
+            _ => self.rare.push(event.clone()),
+        }
+        self.events.push(event);
+    }
+
+    /// The group, but for records and commits.
+    pub fn outline(&self) -> Group {
+        Group::told(&self.rare)
+    }
+
+    pub fn group(&self) -> Group {
+        Group::told(&self.events)
+    }
+}
+
 /// A group as it is told by its members, in the order of their clocks.
 #[derive(Default)]
 pub struct Group {
@@ -74,29 +109,35 @@ pub struct Group {
     /// What was committed when it got it.
     floors: BTreeMap<(String, i32), i64>,
     paused: BTreeSet<(String, i32)>,
+    /// A partition was given to one while another held it.
+    pub overlaps: Vec<String>,
     faults: Vec<String>,
 }
 
 impl Group {
     /// Of the events of one group.
-    pub fn told<'a>(events: impl Iterator<Item = &'a Event>) -> Group {
-        let mut events: Vec<&Event> = events.collect();
+    fn told(events: &[Event]) -> Group {
+        let mut events: Vec<&Event> = events.iter().collect();
         events.sort_by_key(|event| event.at);
         let mut group = Group::default();
         events.into_iter().for_each(|event| group.tell(event));
         group
     }
 
-    /// All partitions are held, and every member has some.
-    pub fn covers(&self, partitions: i32, members: usize) -> bool {
+    /// Every partition is held, once, by members that have as many as every other, or one more.
+    pub fn shares(&self, partitions: i32, members: usize) -> bool {
+        let partitions = usize::try_from(partitions).unwrap_or(0);
         let all: BTreeSet<i32> = self.held.values().flatten().copied().collect();
-        all.len() == usize::try_from(partitions).unwrap_or(0)
+        let fair = partitions / members.max(1)..=partitions.div_ceil(members.max(1));
+        all.len() == partitions
+            && self.held.values().map(BTreeSet::len).sum::<usize>() == partitions
             && self.held.len() == members
-            && self.held.values().all(|held| !held.is_empty())
+            && self.held.values().all(|held| fair.contains(&held.len()))
     }
 
-    /// What is not as it has to be: a record lost, seen again below a committed offset or while paused, out of order, or by a
-    /// member that does not hold its partition; a partition with two holders.
+    /// What is not as it has to be, whatever the machine does: a record lost, seen again below a committed offset or while
+    /// paused, out of order, or by a member that does not hold its partition. That a partition has two holders
+    /// (`overlaps`) may be, for a while, if one's session is over and it has not heard of it.
     pub fn faults(&self, ends: &[i64]) -> Vec<String> {
         let mut faults = self.faults.clone();
         for (partition, end) in (0..).zip(ends) {
@@ -133,6 +174,8 @@ impl Group {
             }
             What::Sought(partition, offset) => {
                 self.seeks += 1;
+                // what it commits from here on may reach the broker, and the acknowledgement never it
+                self.committed.entry(*partition).and_modify(|committed| *committed = (*committed).min(*offset));
                 self.next.insert((member.clone(), *partition), *offset);
             }
             What::Error(text) => self.errors.push(text.clone()),
@@ -152,7 +195,7 @@ impl Group {
         let others = self.held.iter().filter(|(other, held)| **other != event.member && held.contains(&partition));
         let holders: Vec<String> = others.map(|(other, _)| other.clone()).collect();
         for holder in holders {
-            self.fault(event, &format!("partition {partition} is still {holder}'s"));
+            self.overlaps.push(format!("{} {} partition {partition} is still {holder}'s", event.at, event.member));
         }
         self.held.entry(event.member.clone()).or_default().insert(partition);
         let floor = self.committed.get(&partition).copied().unwrap_or(0);
@@ -204,7 +247,8 @@ fn what_a_group_must_not_do_is_noticed() {
     let told = |lines: &[&str]| {
         let lines = lines.iter().enumerate().map(|(at, line)| format!("{} g {line}", 1_700_000_000_000_000 + at));
         let events: Vec<Event> = lines.map(|line| Event::parse(&line).expect("a line")).collect();
-        Group::told(events.iter()).faults(&[2])
+        let group = Group::told(&events);
+        [group.faults(&[2]), group.overlaps].concat()
     };
     let good = ["a assigned 0", "a saw 0 0 7", "a committed 0 1", "a revoked 0", "b assigned 0", "b saw 0 1 8"];
     assert_eq!(told(&good), Vec::<String>::new());

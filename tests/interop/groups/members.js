@@ -7,8 +7,21 @@ const { Kafka, PartitionAssigners, logLevel } = require('kafkajs');
 const [bootstrap, topic, ...specs] = process.argv.slice(2);
 let lines = [];
 
+/** The wall clock in microseconds where hrtime is 0: a millisecond's beginning is watched, until nothing comes between. */
+function origin() {
+  const micros = () => Number(process.hrtime.bigint() / 1000n);
+  for (;;) {
+    const wall = Date.now();
+    let before = micros();
+    while (Date.now() === wall) before = micros();
+    if (Date.now() === wall + 1 && micros() - before < 50) return (wall + 1) * 1000 - before;
+  }
+}
+
+const begun = origin();
+
 function say(who, ...what) {
-  const micros = Math.floor((performance.timeOrigin + performance.now()) * 1000);
+  const micros = begun + Number(process.hrtime.bigint() / 1000n);
   lines.push(`${micros} ${who} ${what.join(' ').replace(/\n/g, ' ')}\n`);
 }
 

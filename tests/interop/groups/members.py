@@ -67,15 +67,20 @@ def kafka_python(bootstrap, topic, spec, who):
     assignors = {"range": RangePartitionAssignor, "roundrobin": RoundRobinPartitionAssignor,
                  "sticky": StickyPartitionAssignor, "cooperative-sticky": CooperativeStickyAssignor}
     seen, count, steps = {}, 0, Steps(who, "steps" in spec)
+    dirty = False  # something of it is not committed, as far as is known
 
     def acknowledged(offsets, response):
+        nonlocal dirty
         if isinstance(response, Exception):
+            dirty = True
             return say(who, "error", repr(response))
         for partition, offset in offsets.items():
             say(who, "committed", partition.partition, offset.offset)
 
     def commit(wait):
+        nonlocal dirty
         offsets = {kafka.TopicPartition(topic, p): OffsetAndMetadata(o, "", -1) for p, o in seen.items()}
+        dirty = False
         if not offsets or spec["commit"] == "auto":
             return
         if not wait:
@@ -84,7 +89,7 @@ def kafka_python(bootstrap, topic, spec, who):
             consumer.commit(offsets)
             acknowledged(offsets, None)
         except kafka.errors.KafkaError as error:
-            say(who, "error", repr(error))
+            acknowledged(offsets, error)
 
     class Listener(ConsumerRebalanceListener):
         def on_partitions_revoked(self, revoked):
@@ -123,9 +128,9 @@ def kafka_python(bootstrap, topic, spec, who):
             for r in records:
                 say(who, "saw", r.partition, r.offset, r.value.decode())
                 seen[r.partition] = r.offset + 1
-                count += 1
+                count, dirty = count + 1, True
         flush()
-        if batch:
+        if dirty:
             commit(spec["commit"] == "sync")
         steps.take(count, [p.partition for p in consumer.assignment()], lambda p: consumer.pause(tp(p)),
                    lambda p: consumer.resume(tp(p)), lambda p: consumer.position(tp(p)),
@@ -138,26 +143,34 @@ def confluent(bootstrap, topic, spec, who):
     from confluent_kafka import Consumer, KafkaException, TopicPartition
 
     seen, count, steps = {}, 0, Steps(who, "steps" in spec)
+    dirty = False  # something of it is not committed, as far as is known
 
     def acknowledged(error, partitions):
+        nonlocal dirty
         if error:
+            dirty = True
             return say(who, "error", error)
         for p in partitions or []:
             if p.error:
+                dirty = True
                 say(who, "error", p.error)
             elif p.offset >= 0:
                 say(who, "committed", p.partition, p.offset)
 
     def commit(wait):
+        nonlocal dirty
         offsets = [TopicPartition(topic, p, o) for p, o in seen.items()]
-        if not offsets or spec["commit"] == "auto":
+        dirty = False
+        if not offsets:
             return
         try:
+            if spec["commit"] == "auto":
+                return consumer.store_offsets(offsets=offsets)
             done = consumer.commit(offsets=offsets, asynchronous=not wait)
             if wait:
                 acknowledged(None, done)
         except KafkaException as error:
-            say(who, "error", error)
+            acknowledged(error, None)
 
     def gone(how, partitions):
         gone = [p.partition for p in partitions]
@@ -181,6 +194,7 @@ def confluent(bootstrap, topic, spec, who):
     settings = {
         "bootstrap.servers": bootstrap, "group.id": spec["group"], "auto.offset.reset": "earliest",
         "enable.auto.commit": spec["commit"] == "auto", "auto.commit.interval.ms": 500, "on_commit": acknowledged,
+        "enable.auto.offset.store": False,  # not before what it has seen is told
         "reconnect.backoff.max.ms": 200, "log_level": 2, "error_cb": lambda error: None,
     }
     if spec["protocol"] == "consumer":
@@ -201,12 +215,15 @@ def confluent(bootstrap, topic, spec, who):
                 continue
             say(who, "saw", r.partition(), r.offset(), r.value().decode())
             seen[r.partition()] = r.offset() + 1
-            count += 1
+            count, dirty = count + 1, True
         flush()
-        if batch:
+        if dirty:
             commit(spec["commit"] == "sync")
-        steps.take(count, list(seen), lambda p: consumer.pause([tp(p)]), lambda p: consumer.resume([tp(p)]),
-                   lambda p: seen[p], lambda p, o: consumer.seek(tp(p, o)))
+        try:
+            steps.take(count, list(seen), lambda p: consumer.pause([tp(p)]), lambda p: consumer.resume([tp(p)]),
+                       lambda p: seen[p], lambda p, o: consumer.seek(tp(p, o)))
+        except KafkaException as error:  # a partition that has just come or is just going; again in a moment
+            say(who, "error", error)
     commit(True)
     consumer.close()
 
@@ -224,10 +241,13 @@ async def aiokafka_member(bootstrap, topic, spec, who):
     assignors = {"range": RangePartitionAssignor, "roundrobin": RoundRobinPartitionAssignor,
                  "sticky": StickyPartitionAssignor}
     seen, count, steps = {}, 0, Steps(who, "steps" in spec)
+    dirty = False  # something of it is not committed, as far as is known
     tp = lambda p: aiokafka.TopicPartition(topic, p)
 
     async def commit():
+        nonlocal dirty
         offsets = {tp(p): o for p, o in seen.items()}
+        dirty = False
         if not offsets or spec["commit"] == "auto":
             return
         try:
@@ -235,6 +255,7 @@ async def aiokafka_member(bootstrap, topic, spec, who):
             for partition, offset in offsets.items():
                 say(who, "committed", partition.partition, offset)
         except aiokafka.errors.KafkaError as error:
+            dirty = True
             say(who, "error", repr(error))
 
     class Listener(aiokafka.ConsumerRebalanceListener):
@@ -263,14 +284,17 @@ async def aiokafka_member(bootstrap, topic, spec, who):
             for r in records:
                 say(who, "saw", r.partition, r.offset, r.value.decode())
                 seen[r.partition] = r.offset + 1
-                count += 1
+                count, dirty = count + 1, True
         flush()
-        if batch:
+        if dirty:
             await commit()
-        last = {p.partition: await consumer.position(p) for p in consumer.assignment()} if steps.wanted else {}
-        held = [p for p in last if tp(p) in consumer.assignment()]
-        steps.take(count, held, lambda p: consumer.pause(tp(p)), lambda p: consumer.resume(tp(p)),
-                   lambda p: last[p], lambda p, o: consumer.seek(tp(p), o))
+        try:
+            last = {p.partition: await consumer.position(p) for p in consumer.assignment()} if steps.wanted else {}
+            held = [p for p in last if tp(p) in consumer.assignment()]
+            steps.take(count, held, lambda p: consumer.pause(tp(p)), lambda p: consumer.resume(tp(p)),
+                       lambda p: last[p], lambda p, o: consumer.seek(tp(p), o))
+        except aiokafka.errors.KafkaError as error:  # a partition that is just going; again in a moment
+            say(who, "error", repr(error))
     await commit()
     await consumer.stop()
 

@@ -1,4 +1,5 @@
 // What three Go clients see of a broker, as one JSON document: exercise CLIENT BOOTSTRAP PREFIX
+// or members of groups, for ../../groups.rs: exercise members BOOTSTRAP TOPIC SPEC...
 //
 // CLIENT is franz-go, sarama or kafka-go; franz-go-2.1 and sarama-2.1 speak as they would to an Apache Kafka 2.1. The
 // steps are those of exercise.py and a few about clients that live while topics change; see there. Every step makes
@@ -70,6 +71,10 @@ type follower interface {
 }
 
 func main() {
+	if os.Args[1] == "members" {
+		members(os.Args[2], os.Args[3], os.Args[4:])
+		return
+	}
 	name, bootstrap, prefix := os.Args[1], os.Args[2], os.Args[3]
 	make := map[string]func() client{
 		"franz-go":     func() client { return newFranz(bootstrap, false) },
