@@ -64,7 +64,7 @@ pub fn exercise(python: &Path, client: &str, broker: &Shared, prefix: &str) -> C
 }
 
 /// Topic names that no other run on the shared broker has.
-fn prefix(client: &str) -> String {
+pub fn prefix(client: &str) -> String {
     static RUNS: AtomicU32 = AtomicU32::new(0);
     format!("{client}{}", RUNS.fetch_add(1, Ordering::Relaxed))
 }
@@ -83,7 +83,11 @@ pub fn check(client: &str, program: impl Fn(&Shared, &str) -> Command) {
 /// Holds the document that a program prints to the expected one.
 fn compare(client: &str, kind: Kind, program: &mut Command) {
     let printed = run(program, Duration::from_secs(300)).out();
-    let mut got: Map<String, Value> = serde_json::from_str(&printed).expect("the program prints a document");
+    compare_document(client, kind, serde_json::from_str(&printed).expect("the program prints a document"));
+}
+
+/// The same of a document that is here already.
+pub fn compare_document(client: &str, kind: Kind, mut got: Map<String, Value>) {
     if let (Kind::Klamm, Some(Value::Object(configs))) = (kind, got.get_mut("all configs of a topic")) {
         assert!(configs.remove("durability.mode").is_some(), "Klamm's own topic config is listed");
     }
@@ -95,7 +99,7 @@ fn compare(client: &str, kind: Kind, program: &mut Command) {
 }
 
 /// A client that was silently content with plain batches would see the same records.
-fn check_codecs(client: &str, kind: Kind, broker: &Shared, prefix: &str) {
+pub fn check_codecs(client: &str, kind: Kind, broker: &Shared, prefix: &str) {
     let on_disk = |topic: &str| codec_on_disk(&broker.data.join(format!("{prefix}-{topic}-0")));
     for (codec, code) in CODECS {
         assert_eq!(on_disk(&format!("codec-{codec}")), code, "{codec} of {client} on {kind:?}");

@@ -14,6 +14,7 @@ mod dump;
 mod families;
 mod go;
 mod groups;
+mod kcat;
 mod left;
 mod librdkafka;
 mod moving;

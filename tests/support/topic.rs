@@ -65,6 +65,37 @@ impl Topic<'_> {
     }
 }
 
+/// DeleteTopics, version 1.
+///
+/// # Panics
+/// If the broker refuses.
+pub fn delete_topic(bootstrap: &str, name: &str) {
+    let mut bytes = header(20, 1);
+    bytes.extend(1_i32.to_be_bytes());
+    put(&mut bytes, name);
+    bytes.extend(30_000_i32.to_be_bytes());
+    let answer = ask(&mut connect(bootstrap), &bytes);
+    // correlation id, throttle time, count, name; then the error code
+    assert_eq!(code(&answer, 14 + name.len()), Some(0), "DeleteTopics {name} answered {answer:?}");
+}
+
+/// CreatePartitions, version 0: so many in all.
+///
+/// # Panics
+/// If the broker refuses.
+pub fn grow_topic(bootstrap: &str, name: &str, partitions: i32) {
+    let mut bytes = header(37, 0);
+    bytes.extend(1_i32.to_be_bytes());
+    put(&mut bytes, name);
+    bytes.extend(partitions.to_be_bytes());
+    // placed by the broker; the time it has, and that it is to be done
+    bytes.extend((-1_i32).to_be_bytes());
+    bytes.extend(30_000_i32.to_be_bytes());
+    bytes.push(0);
+    let answer = ask(&mut connect(bootstrap), &bytes);
+    assert_eq!(code(&answer, 14 + name.len()), Some(0), "CreatePartitions {name} answered {answer:?}");
+}
+
 /// The end offsets of a topic's partitions, from the first.
 ///
 /// # Panics
