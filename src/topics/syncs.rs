@@ -1,8 +1,9 @@
 //! The threads that do nothing but sync files, and who waits for them.
 //!
 //! A log that wants a sync is queued once; syncs of one log never overlap, syncs of several run side by side, because the
-//! kernel merges concurrent fdatasyncs into one journal commit. One thread is kept for the metadata log and internal
-//! topics, so that a thousand busy partitions cannot hold up a committed offset.
+//! kernel merges concurrent fdatasyncs into one journal commit. One thread is kept for internal topics, so that a thousand busy
+//! partitions cannot hold up a committed offset; threads that have nothing else to do help it, since the commits of many
+//! groups are in many logs.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -36,8 +37,16 @@ struct State {
     internal: VecDeque<Arc<dyn Syncable>>,
     threads: usize,
     internal_thread: bool,
+    internal_idle: bool,
     idle: usize,
     stopping: bool,
+}
+
+impl State {
+    /// Syncs that threads of no special duty may take: one internal one is left to its own thread.
+    fn for_anyone(&self) -> usize {
+        self.queue.len() + self.internal.len().saturating_sub(usize::from(self.internal_idle))
+    }
 }
 
 impl SyncPool {
@@ -63,19 +72,25 @@ impl SyncPool {
                     // Nobody would ever be acknowledged.
                     std::process::abort();
                 }
+                state.internal_idle = true;
             }
-            self.internal_ready.notify_one();
+            if state.internal_idle {
+                self.internal_ready.notify_one();
+            }
+            if state.for_anyone() == 0 {
+                return;
+            }
         } else {
             state.queue.push_back(work);
-            if state.idle < state.queue.len() && state.threads < self.threads_max {
-                let spawned = self.spawn("klamm-sync", false);
-                state.threads += usize::from(spawned);
-                if state.threads == 0 {
-                    std::process::abort();
-                }
-            }
-            self.ready.notify_one();
         }
+        if state.idle < state.for_anyone() && state.threads < self.threads_max {
+            let spawned = self.spawn("klamm-sync", false);
+            state.threads += usize::from(spawned);
+            if state.threads == 0 {
+                std::process::abort();
+            }
+        }
+        self.ready.notify_one();
     }
 
     /// Ends the threads once the queues are empty, and waits for that: a log cannot be closed while it is being synced. A
@@ -101,9 +116,12 @@ impl SyncPool {
 
     fn work(&self, internal: bool) {
         let mut state = self.state.lock();
+        if internal {
+            state.internal_idle = false;
+        }
         loop {
-            let next = if internal { state.internal.pop_front() } else { state.queue.pop_front() };
-            match next {
+            let next = if internal { None } else { state.queue.pop_front() };
+            match next.or_else(|| state.internal.pop_front()) {
                 Some(work) => {
                     drop(state);
                     let again = Arc::clone(&work).sync_now();
@@ -123,9 +141,15 @@ impl SyncPool {
                     return;
                 }
                 None => {
-                    state.idle += usize::from(!internal);
-                    if internal { &self.internal_ready } else { &self.ready }.wait(&mut state);
-                    state.idle -= usize::from(!internal);
+                    if internal {
+                        state.internal_idle = true;
+                        self.internal_ready.wait(&mut state);
+                        state.internal_idle = false;
+                    } else {
+                        state.idle += 1;
+                        self.ready.wait(&mut state);
+                        state.idle -= 1;
+                    }
                 }
             }
         }
@@ -176,6 +200,7 @@ mod tests {
     }
 
     struct Gated {
+        internal: bool,
         begun: mpsc::SyncSender<()>,
         gate: Mutex<mpsc::Receiver<()>>,
         ended: AtomicUsize,
@@ -190,16 +215,41 @@ mod tests {
         }
 
         fn is_internal(&self) -> bool {
-            false
+            self.internal
         }
+    }
+
+    /// Work whose syncs wait at a gate, and what tells that one has begun and what lets one end.
+    fn gated(internal: bool) -> (Arc<Gated>, mpsc::Receiver<()>, mpsc::SyncSender<()>) {
+        let ((begun, begins), (open, gate)) = (mpsc::sync_channel(1), mpsc::sync_channel(1));
+        (Arc::new(Gated { internal, begun, gate: Mutex::new(gate), ended: AtomicUsize::new(0) }), begins, open)
+    }
+
+    /// The offsets of many groups are in many logs: one after another made a commit wait for all the others.
+    #[test]
+    fn internal_logs_are_synced_side_by_side_and_beside_busy_partitions() {
+        let pool = SyncPool::new(2);
+        let all: Vec<_> = [true, true, true, true].into_iter().map(gated).collect();
+        all.iter().take(3).for_each(|(work, ..)| pool.submit(work.clone()));
+        all.iter().take(3).for_each(|(_, begins, _)| begins.recv().expect("three run at once"));
+        all.iter().take(3).for_each(|(.., open)| open.send(()).expect("open the gate"));
+        // Both of the others are held up by partitions.
+        let busy: Vec<_> = [false, false].into_iter().map(gated).collect();
+        busy.iter().for_each(|(work, ..)| pool.submit(work.clone()));
+        busy.iter().for_each(|(_, begins, _)| begins.recv().expect("begun"));
+        pool.submit(all[3].0.clone());
+        all[3].1.recv().expect("the thread of its own runs it");
+        all[3].2.send(()).expect("open the gate");
+        busy.iter().for_each(|(.., open)| open.send(()).expect("open the gate"));
+        pool.stop();
+        assert!(all.iter().all(|(work, ..)| work.ended.load(Ordering::SeqCst) == 1));
     }
 
     /// A stop used to return while a sync ran, and the log under it was closed as if all were durable.
     #[test]
     fn a_stop_waits_for_the_sync_that_runs() {
         let pool = SyncPool::new(1);
-        let ((begun, begins), (open, gate)) = (mpsc::sync_channel(1), mpsc::sync_channel(1));
-        let work = Arc::new(Gated { begun, gate: Mutex::new(gate), ended: AtomicUsize::new(0) });
+        let (work, begins, open) = gated(false);
         pool.submit(work.clone());
         begins.recv().expect("the sync begins");
         let stopping = std::thread::spawn(move || pool.stop());
