@@ -260,6 +260,7 @@ impl Gathering {
 
 /// Members come one after another, each a thread that does what a client does.
 fn run_join(broker: &Broker, count: usize, protocol: Protocol, warm_up: Duration) -> Fallible<Outcome> {
+    wire::find_coordinators(broker.port, &["joined".to_owned()])?;
     if warm_up > Duration::ZERO {
         let deadline = Instant::now() + warm_up;
         let mut round = 0;
@@ -268,7 +269,6 @@ fn run_join(broker: &Broker, count: usize, protocol: Protocol, warm_up: Duration
             round += 1;
         }
     }
-    wire::find_coordinators(broker.port, &["joined".to_owned()])?;
     settle();
     let mark = Mark::now(broker.pid)?;
     let (settled, client) = gather(broker, "joined", count, protocol)?;
