@@ -69,6 +69,15 @@ pub struct Offsets {
     bytes: usize,
 }
 
+/// When offsets are too old.
+#[derive(Clone, Copy)]
+pub struct Expiry {
+    pub now: WallMs,
+    /// `offsets.retention.minutes`, in milliseconds.
+    pub retention_ms: i64,
+    pub base: ExpiryBase,
+}
+
 /// What expires when.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ExpiryBase {
@@ -370,9 +379,7 @@ impl Offsets {
     pub fn expired(
         &self,
         group: &str,
-        now: WallMs,
-        retention_ms: i64,
-        base: ExpiryBase,
+        Expiry { now, retention_ms, base }: Expiry,
         is_subscribed: impl Fn(&str) -> bool,
         room: &mut Room,
     ) -> (Vec<Record>, bool) {

@@ -9,7 +9,7 @@ use super::{Group, GroupMachine, not_found};
 use crate::base::clock::Monotonic;
 use crate::base::ids::TopicId;
 use crate::coordinator::group::event::{GroupError, Refusal, Reply};
-use crate::coordinator::group::offsets::{ExpiryBase, Room};
+use crate::coordinator::group::offsets::{Expiry, ExpiryBase, Room};
 use crate::coordinator::group::record::Record;
 use crate::coordinator::group::scope::{GroupEffects, Timer};
 use crate::coordinator::machine::{Context, Ticket};
@@ -100,8 +100,8 @@ impl GroupMachine {
         };
         let is_subscribed = |topic: &str| group.is_some_and(|group| group.is_subscribed(topic));
         let Some(base) = base else { return Vec::new() };
-        let retention_ms = self.settings.offsets_retention_ms;
-        let (mut records, all_gone) = self.offsets.expired(id, context.wall, retention_ms, base, is_subscribed, room);
+        let expiry = Expiry { now: context.wall, retention_ms: self.settings.offsets_retention_ms, base };
+        let (mut records, all_gone) = self.offsets.expired(id, expiry, is_subscribed, room);
         if all_gone && group.is_none_or(Group::is_empty) {
             records.extend(self.tombstones(id));
         }
