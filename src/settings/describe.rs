@@ -111,10 +111,7 @@ impl Settings {
     /// Every broker key, by name.
     pub fn describe_broker(&self, dynamic: Dynamic<'_>) -> Vec<Described> {
         let one = |row: &&'static Row| {
-            let mut synonyms = self.broker_synonyms(row, dynamic);
-            if synonyms.first().is_some_and(|first| first.name != row.name) {
-                synonyms.clear();
-            }
+            let synonyms = self.broker_synonyms(row, dynamic);
             let value = match synonyms.first() {
                 Some(first) => first.value.clone(),
                 None => shown(row, self.value(row.name).text()),
@@ -173,27 +170,27 @@ impl Settings {
         (preset.unwrap_or(Value::Null), ConfigSource::Default)
     }
 
+    /// Values of the key and of those that stand for it in another unit, by layer, from the key's own strongest on.
     fn broker_synonyms(&self, row: &'static Row, dynamic: Dynamic<'_>) -> Vec<Synonym> {
-        let names: &[&'static str] = match row.name {
-            "log.retention.minutes" => &["log.retention.minutes", "log.retention.hours"],
-            _ => &[row.name],
+        let rows: Vec<&'static Row> = match units(row.name) {
+            Some(names) => names.iter().filter_map(|name| table::row(Scope::Broker, name)).collect(),
+            None => vec![row],
         };
-        let rows = names.iter().filter_map(|name| table::row(Scope::Broker, name));
-        rows.flat_map(|row| self.layers(row, dynamic)).collect()
-    }
-
-    /// The key's values of every layer that has one, strongest first.
-    fn layers(&self, row: &'static Row, dynamic: Dynamic<'_>) -> Vec<Synonym> {
-        let given = self.is_set(row.name).then(|| self.value(row.name).clone());
-        let layers = [
-            (overridden(row, dynamic.node), ConfigSource::DynamicBroker),
-            (overridden(row, dynamic.all_nodes), ConfigSource::DynamicDefaultBroker),
-            (given, ConfigSource::StaticBroker),
+        let given = |row: &Row| self.is_set(row.name).then(|| self.value(row.name).clone());
+        let preset = |row: &Row| row.preset().text().and_then(|text| parse(row, text).ok());
+        let layers: [(&dyn Fn(&Row) -> Option<Value>, ConfigSource); 4] = [
+            (&|row| overridden(row, dynamic.node), ConfigSource::DynamicBroker),
+            (&|row| overridden(row, dynamic.all_nodes), ConfigSource::DynamicDefaultBroker),
+            (&given, ConfigSource::StaticBroker),
+            (&preset, ConfigSource::Default),
         ];
-        let synonym = |(value, source): (Option<Value>, ConfigSource)| {
-            value.map(|value| Synonym { name: row.name, value: shown(row, value.text()), source })
+        let of_layer = |(value, source): (&dyn Fn(&Row) -> Option<Value>, ConfigSource)| {
+            let synonym = move |row: &&'static Row| {
+                Some(Synonym { name: row.name, value: shown(row, value(row)?.text()), source })
+            };
+            rows.iter().filter_map(synonym).collect::<Vec<_>>()
         };
-        layers.into_iter().filter_map(synonym).chain(preset_synonym(row)).collect()
+        layers.into_iter().flat_map(of_layer).skip_while(|synonym| synonym.name != row.name).collect()
     }
 
     fn static_source(&self, name: &str) -> ConfigSource {
@@ -202,6 +199,16 @@ impl Settings {
             Source::File { .. } | Source::Environment { .. } | Source::Flag { .. } => ConfigSource::StaticBroker,
         }
     }
+}
+
+/// A broker key and those that say the same in another unit.
+fn units(name: &str) -> Option<&'static [&'static str]> {
+    const UNITS: [&[&str]; 3] = [
+        &["log.roll.ms", "log.roll.hours"],
+        &["log.roll.jitter.ms", "log.roll.jitter.hours"],
+        &["log.retention.ms", "log.retention.minutes", "log.retention.hours"],
+    ];
+    UNITS.into_iter().find(|names| names.contains(&name))
 }
 
 fn preset_synonym(row: &'static Row) -> Option<Synonym> {

@@ -397,6 +397,17 @@ fn keys_are_described_as_kafka_describes_them() {
     assert_eq!(find(&topic, "min.insync.replicas").source.code(), 3);
 }
 
+/// The other units of a key are told where the key itself has a value: once only those of the key itself were.
+#[test]
+fn a_retention_in_milliseconds_stands_before_those_in_minutes_and_hours() {
+    let set = [("log.retention.ms", "-1"), ("log.retention.minutes", "500"), ("log.roll.hours", "3")];
+    let topic = Settings::from_pairs(&set).unwrap().describe_topic(&Overrides::new(), Dynamic::NONE);
+    let retention =
+        [("log.retention.ms", "-1", 4), ("log.retention.minutes", "500", 4), ("log.retention.hours", "168", 5)];
+    assert_eq!(synonyms(find(&topic, "retention.ms")), retention);
+    assert_eq!(synonyms(find(&topic, "segment.ms")), []);
+}
+
 #[test]
 fn a_topic_value_is_its_own_or_the_brokers() {
     let settings = Settings::from_pairs(&[("log.retention.hours", "1"), ("durability.mode", "os")]).unwrap();
