@@ -178,13 +178,13 @@ impl Settings {
         };
         let given = |row: &Row| self.is_set(row.name).then(|| self.value(row.name).clone());
         let preset = |row: &Row| row.preset().text().and_then(|text| parse(row, text).ok());
-        let layers: [(&dyn Fn(&Row) -> Option<Value>, ConfigSource); 4] = [
+        let layers: [(Layer<'_>, ConfigSource); 4] = [
             (&|row| overridden(row, dynamic.node), ConfigSource::DynamicBroker),
             (&|row| overridden(row, dynamic.all_nodes), ConfigSource::DynamicDefaultBroker),
             (&given, ConfigSource::StaticBroker),
             (&preset, ConfigSource::Default),
         ];
-        let of_layer = |(value, source): (&dyn Fn(&Row) -> Option<Value>, ConfigSource)| {
+        let of_layer = |(value, source): (Layer<'_>, ConfigSource)| {
             let synonym = move |row: &&'static Row| {
                 Some(Synonym { name: row.name, value: shown(row, value(row)?.text()), source })
             };
@@ -200,6 +200,9 @@ impl Settings {
         }
     }
 }
+
+/// What a key has in one layer.
+type Layer<'a> = &'a dyn Fn(&Row) -> Option<Value>;
 
 /// A broker key and those that say the same in another unit.
 fn units(name: &str) -> Option<&'static [&'static str]> {

@@ -12,7 +12,7 @@ mod plots;
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Seek as _, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -23,7 +23,7 @@ use crate::support::broker::{Broker, Kind, Plan, kinds};
 use crate::support::clients::{Java, python};
 use crate::support::go::exercise;
 use crate::support::node::Node;
-use crate::support::process::Guarded;
+use crate::support::process::{Guarded, words};
 use crate::support::topic::{Topic, committed, end_offsets, group_states};
 use crate::support::{tests_folder, turn};
 use judge::{Event, Group, Story, What};
@@ -388,17 +388,6 @@ impl Host {
         text.push_str(&String::from_utf8_lossy(bytes.get(..whole).unwrap_or_default()));
         text.lines().filter_map(Event::parse).collect()
     }
-}
-
-fn words(command: &Command) -> Vec<String> {
-    let mut words = vec!["env".to_owned()];
-    for (name, value) in command.get_envs() {
-        let value = value.unwrap_or_default();
-        words.push(format!("{}={}", Path::new(name).display(), Path::new(value).display()));
-    }
-    words.push(command.get_program().to_string_lossy().into_owned());
-    words.extend(command.get_args().map(|word| word.to_string_lossy().into_owned()));
-    words
 }
 
 fn now() -> i64 {

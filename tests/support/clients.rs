@@ -83,6 +83,13 @@ impl Java {
         command
     }
 
+    /// A one-file program with the tools, Streams and Connect on its class path.
+    pub fn program_with_tools(self, file: &Path) -> Command {
+        let mut command = Command::new(self.script());
+        command.arg("run-tools").arg(file);
+        command
+    }
+
     /// A one-file program against an older Java client.
     pub fn program_on(self, version: &str, file: &Path) -> Command {
         let mut command = Command::new(self.script());

@@ -93,6 +93,18 @@ fn drain(mut pipe: impl Read + Send + 'static) -> std::thread::JoinHandle<Vec<u8
     })
 }
 
+/// The words that start a command with its own variables, for [`Guarded::start`].
+pub fn words(command: &Command) -> Vec<String> {
+    let mut words = vec!["env".to_owned()];
+    for (name, value) in command.get_envs() {
+        let value = value.unwrap_or_default();
+        words.push(format!("{}={}", Path::new(name).display(), Path::new(value).display()));
+    }
+    words.push(command.get_program().to_string_lossy().into_owned());
+    words.extend(command.get_args().map(|word| word.to_string_lossy().into_owned()));
+    words
+}
+
 /// A process that ends with the tests, whatever ends them.
 pub struct Guarded {
     guard: Child,
