@@ -20,4 +20,5 @@ mod librdkafka;
 mod moving;
 mod old_java;
 mod seeds;
+mod streams;
 mod text_file;
