@@ -10,6 +10,7 @@ mod support;
 mod cli;
 mod clients;
 mod directory;
+mod connect;
 mod dump;
 mod families;
 mod go;
