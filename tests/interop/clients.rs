@@ -52,6 +52,16 @@ fn what_only_the_newest_java_client_asks_is_answered_as_by_apache_kafka() {
     }
 }
 
+#[test]
+fn a_console_sees_what_it_sees_of_apache_kafka() {
+    let _turn = turn();
+    let java = need!(Java::find());
+    for kind in kinds() {
+        let mut command = java.program(&programs().join("Console.java"));
+        compare("console", kind, command.args([&shared(kind).bootstrap, &prefix("console")]));
+    }
+}
+
 /// Where the clients' programs are.
 pub fn programs() -> PathBuf {
     tests_folder().join("interop/clients")
