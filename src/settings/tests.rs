@@ -460,15 +460,21 @@ fn every_honoured_key_is_read_somewhere() {
     let is_read = |name: &str| source.contains(&format!("\"{name}\""));
     let checked_only = ["process.roles"];
     for row in [Scope::Broker, Scope::Topic].into_iter().flat_map(rows).filter(|row| row.state == State::Honoured) {
-        let by_topics = || {
-            let falls_back = |topic: &&&Row| topic.synonym == Some(row.name) && topic.state == State::Honoured;
-            rows(Scope::Topic).iter().find(falls_back).is_some_and(|topic| is_read(topic.name))
+        let by_others = || {
+            let falls_back = |other: &&&Row| other.synonym == Some(row.name) && other.state == State::Honoured;
+            let others = [Scope::Topic, Scope::Group].into_iter().flat_map(rows);
+            others.filter(falls_back).any(|other| is_read(other.name))
         };
+        // `group.consumer.min.REST` and `.max.REST` bound `consumer.REST` of groups (`alter.rs`).
+        let bounds = ["group.consumer.min.", "group.consumer.max."];
+        let bounded = bounds.iter().find_map(|bound| row.name.strip_prefix(bound));
+        let is_bound = bounded.is_some_and(|rest| is_read(&format!("consumer.{rest}")));
         let stands_in = row.name.ends_with(".hours");
         assert!(
             is_read(row.name)
                 || stands_in
-                || (row.scope == Scope::Broker && by_topics())
+                || is_bound
+                || (row.scope == Scope::Broker && by_others())
                 || checked_only.contains(&row.name),
             "{} is called honoured, and nothing reads it",
             row.name
