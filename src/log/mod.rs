@@ -483,9 +483,9 @@ impl Log {
     }
 
     /// Takes a ticket for what is derived from bytes that a sync has made durable; `None` if there is nothing, or if one is out.
-    pub fn begin_derived(&mut self) -> Option<Box<DerivedTicket>> {
+    pub fn begin_derived(&mut self) -> Option<DerivedTicket> {
         self.refuse_if_broken().ok()?;
-        let ticket = self.derived.take();
+        let ticket = self.derived.take().map(|ticket| *ticket);
         self.derived_is_out |= ticket.is_some();
         ticket
     }
@@ -532,7 +532,7 @@ impl Log {
             if let Some(ticket) = self.begin_derived() {
                 let result = ticket.run();
                 let no_space = result.as_ref().is_err_and(is_no_space);
-                self.finish_derived(*ticket, result);
+                self.finish_derived(ticket, result);
                 if no_space {
                     return Err(LogError::NoSpace);
                 }

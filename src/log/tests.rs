@@ -255,7 +255,7 @@ fn batches_show_before_what_is_derived_from_them_is_written() {
     let result = ticket.run();
     let end = sealed(&mut log);
     assert_eq!(log.recovery_point(), first);
-    assert!(log.finish_derived(*ticket, result), "another was rolled meanwhile");
+    assert!(log.finish_derived(ticket, result), "another was rolled meanwhile");
     assert!(first < log.recovery_point() && log.recovery_point() < end);
     log.sync_now().expect("durable");
     assert_eq!(log.recovery_point(), end);

@@ -417,7 +417,7 @@ impl Partition {
         let _running = self.deriving.lock();
         let Some(ticket) = self.with_log_unless_deleted(Log::begin_derived).flatten() else { return };
         let result = ticket.run();
-        if self.with_log(|log| log.finish_derived(*ticket, result)) {
+        if self.with_log(|log| log.finish_derived(ticket, result)) {
             self.request_sync();
         }
         self.look_for_poison();

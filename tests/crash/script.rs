@@ -111,7 +111,7 @@ pub struct Broker<'a> {
     next_sequences: [i32; PRODUCERS],
     ticket: Option<(i64, SyncTicket)>,
     result: Option<io::Result<()>>,
-    derived: Option<Box<DerivedTicket>>,
+    derived: Option<DerivedTicket>,
     derived_result: Option<io::Result<()>>,
     /// Hears what clients know whenever that changes.
     tell: &'a mut dyn FnMut(Told),
@@ -218,7 +218,7 @@ impl<'a> Broker<'a> {
     fn finish_derived(&mut self) -> Result<(), LogError> {
         if let Some(result) = self.derived_result.take() {
             let ticket = self.derived.take().expect("a ticket that has run");
-            self.log.finish_derived(*ticket, result);
+            self.log.finish_derived(ticket, result);
         }
         Ok(())
     }

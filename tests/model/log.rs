@@ -205,7 +205,7 @@ impl Run {
             self.append_plain();
             self.sync_while_deriving();
         }
-        self.log.finish_derived(*ticket, result);
+        self.log.finish_derived(ticket, result);
         assert!(self.log.recovery_point() <= Offset(self.model.durable_end), "the recovery point is durable");
     }
 

@@ -136,7 +136,7 @@ fn a_full_disk_during_a_sync_keeps_the_recovery_point_and_is_tried_again() {
     let ticket = log.begin_derived().expect("segments were rolled");
     *faults.write.lock() = Some((3, io::ErrorKind::StorageFull));
     let result = ticket.run();
-    log.finish_derived(*ticket, result);
+    log.finish_derived(ticket, result);
     assert_eq!((log.durable_end(), log.recovery_point()), (log.end(), Offset(0)));
     log.sync_now().expect("there is room again");
     assert_eq!(log.recovery_point(), log.end());
