@@ -113,6 +113,8 @@ pub fn config_md() -> String {
     honoured(&mut text, Scope::Broker);
     text.push_str("\n## Topic keys that have an effect\n\n| key | type | default | takes | at run time | |\n|---|---|---|---|---|---|\n");
     honoured(&mut text, Scope::Topic);
+    text.push_str("\n## Group keys that have an effect\n\n| key | type | default | takes | at run time | |\n|---|---|---|---|---|---|\n");
+    honoured(&mut text, Scope::Group);
     text.push_str("\n## Where Klamm's default is not Kafka's\n\n| key | Kafka | Klamm | why |\n|---|---|---|---|\n");
     for row in all() {
         if let Some((ours, reason)) = row.ours {

@@ -10,6 +10,13 @@ use crate::settings::row::{Row, Scope};
 use crate::settings::table;
 use crate::settings::value::{Fault, Value, parse};
 
+/// Broker keys that say the same in different units.
+const UNITS: [&[&str]; 3] = [
+    &["log.roll.ms", "log.roll.hours"],
+    &["log.roll.jitter.ms", "log.roll.jitter.hours"],
+    &["log.retention.ms", "log.retention.minutes", "log.retention.hours"],
+];
+
 /// Keys set at run time, as they lie in the metadata.
 pub type Overrides = BTreeMap<String, String>;
 
@@ -170,27 +177,28 @@ impl Settings {
         (preset.unwrap_or(Value::Null), ConfigSource::Default)
     }
 
-    /// Values of the key and of those that stand for it in another unit, by layer, from the key's own strongest on.
+    /// Values of the key and of those that say the same in another unit, by layer, from the key's own strongest on.
     fn broker_synonyms(&self, row: &'static Row, dynamic: Dynamic<'_>) -> Vec<Synonym> {
-        let rows: Vec<&'static Row> = match units(row.name) {
-            Some(names) => names.iter().filter_map(|name| table::row(Scope::Broker, name)).collect(),
-            None => vec![row],
-        };
-        let given = |row: &Row| self.is_set(row.name).then(|| self.value(row.name).clone());
-        let preset = |row: &Row| row.preset().text().and_then(|text| parse(row, text).ok());
-        let layers: [(Layer<'_>, ConfigSource); 4] = [
-            (&|row| overridden(row, dynamic.node), ConfigSource::DynamicBroker),
-            (&|row| overridden(row, dynamic.all_nodes), ConfigSource::DynamicDefaultBroker),
-            (&given, ConfigSource::StaticBroker),
-            (&preset, ConfigSource::Default),
+        let names = UNITS.into_iter().find(|names| names.contains(&row.name));
+        let Some(names) = names else { return self.layers(row, dynamic) };
+        let rows = names.iter().filter_map(|name| table::row(Scope::Broker, name));
+        let mut synonyms: Vec<Synonym> = rows.flat_map(|row| self.layers(row, dynamic)).collect();
+        synonyms.sort_by_key(|synonym| synonym.source.code());
+        synonyms.into_iter().skip_while(|synonym| synonym.name != row.name).collect()
+    }
+
+    /// The key's values of every layer that has one, strongest first.
+    fn layers(&self, row: &'static Row, dynamic: Dynamic<'_>) -> Vec<Synonym> {
+        let given = self.is_set(row.name).then(|| self.value(row.name).clone());
+        let layers = [
+            (overridden(row, dynamic.node), ConfigSource::DynamicBroker),
+            (overridden(row, dynamic.all_nodes), ConfigSource::DynamicDefaultBroker),
+            (given, ConfigSource::StaticBroker),
         ];
-        let of_layer = |(value, source): (Layer<'_>, ConfigSource)| {
-            let synonym = move |row: &&'static Row| {
-                Some(Synonym { name: row.name, value: shown(row, value(row)?.text()), source })
-            };
-            rows.iter().filter_map(synonym).collect::<Vec<_>>()
+        let synonym = |(value, source): (Option<Value>, ConfigSource)| {
+            value.map(|value| Synonym { name: row.name, value: shown(row, value.text()), source })
         };
-        layers.into_iter().flat_map(of_layer).skip_while(|synonym| synonym.name != row.name).collect()
+        layers.into_iter().filter_map(synonym).chain(preset_synonym(row)).collect()
     }
 
     fn static_source(&self, name: &str) -> ConfigSource {
@@ -199,19 +207,6 @@ impl Settings {
             Source::File { .. } | Source::Environment { .. } | Source::Flag { .. } => ConfigSource::StaticBroker,
         }
     }
-}
-
-/// What a key has in one layer.
-type Layer<'a> = &'a dyn Fn(&Row) -> Option<Value>;
-
-/// A broker key and those that say the same in another unit.
-fn units(name: &str) -> Option<&'static [&'static str]> {
-    const UNITS: [&[&str]; 3] = [
-        &["log.roll.ms", "log.roll.hours"],
-        &["log.roll.jitter.ms", "log.roll.jitter.hours"],
-        &["log.retention.ms", "log.retention.minutes", "log.retention.hours"],
-    ];
-    UNITS.into_iter().find(|names| names.contains(&name))
 }
 
 fn preset_synonym(row: &'static Row) -> Option<Synonym> {

@@ -125,7 +125,7 @@ fn alone(kind: Kind, java: Java) {
     let (mut files, broker, port) = (Files::new(), shared(kind), free_port());
     Topic { name: "connect-alone", partitions: 1, configs: &[] }.create(&broker.bootstrap);
     let (folder, bootstrap) = (files.folder.path().display().to_string(), broker.bootstrap);
-    let worker = format!("{SETTINGS}bootstrap.servers={bootstrap}\nlisteners=http://127.0.0.1:{port}\n");
+    let worker = format!("{SETTINGS}bootstrap.servers={bootstrap}\nlisteners=HTTP://127.0.0.1:{port}\n");
     let worker = files.write("worker", &format!("{worker}offset.storage.file.filename={folder}/offsets\n"));
     let source = "name=in\nconnector.class=FileStreamSource\ntasks.max=1\ntopic=connect-alone\n";
     let source = files.write("in", &format!("{source}file={folder}/source\n"));
@@ -209,7 +209,7 @@ impl Group {
     /// A worker that answers and is in the group.
     fn start(&self, port: u16) -> Worker {
         let bootstrap = self.broker.as_ref().expect("it runs").bootstrap();
-        let own = format!("bootstrap.servers={bootstrap}\nlisteners=http://127.0.0.1:{port}\n");
+        let own = format!("bootstrap.servers={bootstrap}\nlisteners=HTTP://127.0.0.1:{port}\n");
         let file = self.files.write(&format!("worker-{port}"), &[SETTINGS, IN_A_GROUP, &own].concat());
         let log = self.files.path(&format!("log-{port}"));
         let mut process = Guarded::start(&words(self.java.tool(DISTRIBUTED).arg(file)), &log, None);

@@ -9,8 +9,8 @@ mod support;
 
 mod cli;
 mod clients;
-mod directory;
 mod connect;
+mod directory;
 mod dump;
 mod families;
 mod go;
