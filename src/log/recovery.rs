@@ -72,6 +72,20 @@ pub struct Recovered {
     pub corrupt_at: Option<Offset>,
 }
 
+impl Recovered {
+    /// What a second look found besides.
+    fn and(self, again: Recovered) -> Recovered {
+        Recovered {
+            topic_id: again.topic_id,
+            scanned_bytes: self.scanned_bytes,
+            quarantined_bytes: self.quarantined_bytes + again.quarantined_bytes,
+            quarantined_batches: self.quarantined_batches + again.quarantined_batches,
+            cut_at: again.cut_at.or(self.cut_at),
+            corrupt_at: again.corrupt_at,
+        }
+    }
+}
+
 /// Opens the log in `folder`.
 ///
 /// # Errors
@@ -204,15 +218,25 @@ impl<'a> Recovery<'a> {
             self.replay(self.listing.segments[first].base, first)?;
             self.scan_from(first)?
         };
+        let mut is_shorter = false;
         let corrupt_at = match bad {
             Some(bad) if bad.offset < point => Some(bad.offset),
             Some(bad) => {
+                is_shorter = bad.index < last;
                 self.cut(&bad)?;
                 None
             }
             None => None,
         };
-        self.finish(first, scanned, corrupt_at)
+        let (place, options) = (Arc::clone(&self.place), self.options);
+        let (log, report) = self.finish(first, scanned, corrupt_at)?;
+        if !is_shorter {
+            return Ok((log, report));
+        }
+        // A segment that has become the last one is judged by stricter rules: what the next start would cut goes now.
+        drop(log);
+        let (log, again) = open(Arc::clone(&place.disk), &place.folder, options)?;
+        Ok((log, report.and(again)))
     }
 
     // ---- reading what is there
