@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use parking_lot::{Mutex, RwLock};
 use tracing::warn;
@@ -188,6 +188,8 @@ pub struct Segment {
     unsynced: AtomicU8,
     file: Mutex<Option<Arc<dyn DiskFile>>>,
     indexes: RwLock<Indexes>,
+    /// What the time index of a sealed segment ends with, once it was looked at.
+    largest: OnceLock<Option<TimeEntry>>,
 }
 
 /// Sealed segments with an open file or loaded indexes, longest first. Past the limit they are cooled.
@@ -221,6 +223,7 @@ impl Segment {
             unsynced: AtomicU8::new(SYNCED),
             file: Mutex::new(None),
             indexes: RwLock::new(indexes),
+            largest: OnceLock::new(),
         }
     }
 
@@ -598,9 +601,13 @@ impl Segment {
     /// # Errors
     /// `Bad` if the log itself is not valid.
     pub fn largest_timestamp(self: &Arc<Self>) -> Result<Option<(i64, Offset)>, WalkError> {
-        let largest = match self.with_building(|building| building.largest) {
-            Some(largest) => largest,
-            None => time_index::last(&self.loaded(self.extent())?.times),
+        let largest = match (self.with_building(|building| building.largest), self.largest.get()) {
+            (Some(largest), _) | (None, Some(&largest)) => largest,
+            (None, None) => {
+                // Retention asks every half minute: the index of a segment that nobody reads is not opened each time.
+                let largest = time_index::last(&self.loaded(self.extent())?.times);
+                *self.largest.get_or_init(|| largest)
+            }
         };
         Ok(largest.map(|entry| (entry.timestamp, self.base.plus(i64::from(entry.relative)))))
     }

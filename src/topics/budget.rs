@@ -66,10 +66,16 @@ impl Budget {
         true
     }
 
-    /// Takes the logs as they were counted, and what the file system has left.
-    pub fn note(&self, counted: u64, space: Option<Space>) {
+    /// What was admitted since logs were counted last.
+    pub fn appended(&self) -> u64 {
+        self.appended.load(Ordering::Relaxed)
+    }
+
+    /// Takes the logs as they were counted after `seen` was `appended`, and what the file system has left. What is appended meanwhile
+    /// counts twice until the next time rather than never.
+    pub fn note(&self, counted: u64, seen: u64, space: Option<Space>) {
         self.counted.store(counted, Ordering::Relaxed);
-        self.appended.store(0, Ordering::Relaxed);
+        self.appended.fetch_sub(seen, Ordering::Relaxed);
         let short = self.min_free_bytes.zip(space).is_some_and(|(min, space)| space.free < min);
         self.short_of_space.store(short, Ordering::Relaxed);
     }
@@ -143,10 +149,12 @@ mod tests {
     #[test]
     fn appends_are_refused_at_the_limit_and_admitted_below_it() {
         let budget = Budget { max_bytes: Some(1000), ..Budget::default() };
-        budget.note(900, None);
+        budget.note(900, 0, None);
         assert!(budget.admit(60) && budget.admit(40) && !budget.admit(1));
-        budget.note(500, None);
+        budget.note(500, budget.appended(), None);
         assert!(budget.admit(500) && !budget.admit(1));
+        budget.note(900, 450, None);
+        assert!(budget.admit(50) && !budget.admit(1), "what came while it was counted is not forgotten");
         assert_eq!(budget.excess(950, None), None);
         assert_eq!(budget.excess(960, None).map(|excess| excess.bytes), Some(10));
         assert!(Budget::default().admit(u64::MAX));
@@ -156,9 +164,9 @@ mod tests {
     fn free_space_counts_too() {
         let budget = Budget { min_free_bytes: Some(1000), ..Budget::default() };
         let space = |free| Some(Space { total: 10_000, free });
-        budget.note(0, space(1000));
+        budget.note(0, 0, space(1000));
         assert!(budget.admit(1 << 40));
-        budget.note(0, space(999));
+        budget.note(0, 0, space(999));
         assert!(!budget.admit(1));
         assert_eq!(budget.excess(0, space(1050)), None);
         assert_eq!(budget.excess(0, space(1040)), Some(Excess { bytes: 10, key: "klamm.disk.min.free.bytes" }));

@@ -100,7 +100,8 @@ impl Registry {
                 }
             }
         }
-        self.shared.budget.note(self.size_bytes(), self.space());
+        let seen = self.shared.budget.appended();
+        self.shared.budget.note(self.size_bytes(), seen, self.space());
         retained
     }
 
